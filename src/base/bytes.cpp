@@ -1,0 +1,103 @@
+#include "blindsight/base/bytes.h"
+
+#include <bit>
+#include <cstring>
+
+#include "blindsight/base/error.h"
+
+namespace blindsight {
+
+static_assert(std::endian::native == std::endian::little, "the packed readers and writers assume little-endian words");
+
+void ByteWriter::put(std::uint64_t v, int bytes) {
+  for (int i = 0; i < bytes; ++i) bytes_.push_back(static_cast<std::uint8_t>(v >> (8 * i)));
+}
+
+void ByteWriter::f64(double v) { u64(std::bit_cast<std::uint64_t>(v)); }
+
+void ByteWriter::text(std::string_view s) {
+  u32(static_cast<std::uint32_t>(s.size()));
+  bytes_.insert(bytes_.end(), s.begin(), s.end());
+}
+
+void ByteWriter::packed(std::span<const std::uint64_t> words, unsigned bits) {
+  const std::size_t start = bytes_.size();
+  bytes_.resize(start + packed_size(words.size(), bits));
+  std::uint8_t* out = bytes_.data() + start;
+  const std::uint64_t mask = bits == 64 ? ~0ULL : (1ULL << bits) - 1;
+  unsigned __int128 pending = 0;
+  unsigned have = 0;
+  for (std::uint64_t w : words) {
+    pending |= static_cast<unsigned __int128>(w & mask) << have;
+    have += bits;
+    while (have >= 8) {
+      *out++ = static_cast<std::uint8_t>(pending);
+      pending >>= 8;
+      have -= 8;
+    }
+  }
+  if (have > 0) *out = static_cast<std::uint8_t>(pending);
+}
+
+void ByteReader::fail(const std::string& reason) const { throw FormatError(what_ + ": " + reason); }
+
+std::span<const std::uint8_t> ByteReader::raw(std::size_t size) {
+  if (size > remaining()) {
+    fail("truncated: " + std::to_string(size) + " more bytes expected, " + std::to_string(remaining()) + " left");
+  }
+  auto part = data_.subspan(pos_, size);
+  pos_ += size;
+  return part;
+}
+
+std::uint64_t ByteReader::get(int bytes) {
+  auto part = raw(static_cast<std::size_t>(bytes));
+  std::uint64_t v = 0;
+  for (int i = 0; i < bytes; ++i) v |= static_cast<std::uint64_t>(part[static_cast<std::size_t>(i)]) << (8 * i);
+  return v;
+}
+
+std::uint8_t ByteReader::u8() { return static_cast<std::uint8_t>(get(1)); }
+std::uint16_t ByteReader::u16() { return static_cast<std::uint16_t>(get(2)); }
+std::uint32_t ByteReader::u32() { return static_cast<std::uint32_t>(get(4)); }
+std::uint64_t ByteReader::u64() { return get(8); }
+double ByteReader::f64() { return std::bit_cast<double>(u64()); }
+
+std::string ByteReader::text(std::size_t max_size) {
+  const std::size_t size = u32();
+  if (size > max_size) fail("a text of " + std::to_string(size) + " bytes is longer than allowed");
+  auto part = raw(size);
+  return std::string(part.begin(), part.end());
+}
+
+void ByteReader::packed(std::span<std::uint64_t> out, unsigned bits) {
+  if (bits == 0 || bits > 64) fail("a word width of " + std::to_string(bits) + " bits");
+  auto part = raw(packed_size(out.size(), bits));
+  const std::uint64_t mask = bits == 64 ? ~0ULL : (1ULL << bits) - 1;
+  const std::uint8_t* in = part.data();
+  unsigned __int128 pending = 0;
+  unsigned have = 0;
+  for (std::uint64_t& w : out) {
+    while (have < bits) {
+      pending |= static_cast<unsigned __int128>(*in++) << have;
+      have += 8;
+    }
+    w = static_cast<std::uint64_t>(pending) & mask;
+    pending >>= bits;
+    have -= bits;
+  }
+}
+
+std::size_t ByteReader::count(std::size_t min_item_bytes) {
+  const std::size_t items = u32();
+  if (min_item_bytes > 0 && items > remaining() / min_item_bytes) {
+    fail("truncated: " + std::to_string(items) + " items announced, too few bytes left for them");
+  }
+  return items;
+}
+
+void ByteReader::finish() const {
+  if (remaining() > 0) fail(std::to_string(remaining()) + " bytes too many");
+}
+
+}  // namespace blindsight
