@@ -26,7 +26,7 @@ function(blindsight_room NAME)
   set_property(GLOBAL APPEND PROPERTY BLINDSIGHT_ROOMS ${NAME})
 endfunction()
 
-# A GoogleTest executable `test_<room>` from the files of tests/<room>/.
+# A GoogleTest executable `test_<room>` from the files of tests/<room>/. Its tests carry the room's name as label.
 function(blindsight_test ROOM)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
   add_executable(test_${ROOM} ${ARG_SOURCES})
@@ -35,5 +35,6 @@ function(blindsight_test ROOM)
   target_compile_definitions(test_${ROOM} PRIVATE
     BLINDSIGHT_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
     BLINDSIGHT_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  gtest_discover_tests(test_${ROOM} PROPERTIES TIMEOUT 600 DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(test_${ROOM} PROPERTIES TIMEOUT 600 LABELS ${ROOM} DISCOVERY_TIMEOUT 60)
+  add_dependencies(tests test_${ROOM})
 endfunction()
