@@ -1,11 +1,14 @@
 #include "blindsight/base/bytes.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
 #include "blindsight/base/error.h"
 
 namespace blindsight {
+
+__extension__ using Wide = unsigned __int128;  // a word of any width and up to 7 bits left over from the one before
 
 static_assert(std::endian::native == std::endian::little, "the packed readers and writers assume little-endian words");
 
@@ -20,23 +23,50 @@ void ByteWriter::text(std::string_view s) {
   bytes_.insert(bytes_.end(), s.begin(), s.end());
 }
 
+std::span<std::uint8_t> ByteWriter::extend(std::size_t size) {
+  bytes_.resize(bytes_.size() + size);
+  return std::span(bytes_).last(size);
+}
+
 void ByteWriter::packed(std::span<const std::uint64_t> words, unsigned bits) {
-  const std::size_t start = bytes_.size();
-  bytes_.resize(start + packed_size(words.size(), bits));
-  std::uint8_t* out = bytes_.data() + start;
+  pack_words(extend(packed_size(words.size(), bits)), words, bits);
+}
+
+void pack_words(std::span<std::uint8_t> out, std::span<const std::uint64_t> words, unsigned bits) {
   const std::uint64_t mask = bits == 64 ? ~0ULL : (1ULL << bits) - 1;
-  unsigned __int128 pending = 0;
-  unsigned have = 0;
-  for (std::uint64_t w : words) {
-    pending |= static_cast<unsigned __int128>(w & mask) << have;
+  std::uint8_t* to = out.data();
+  std::uint64_t pending = 0;
+  unsigned have = 0;  // bits of `pending` in use, below 64
+  for (const std::uint64_t word : words) {
+    const std::uint64_t w = word & mask;
+    pending |= w << have;
     have += bits;
-    while (have >= 8) {
-      *out++ = static_cast<std::uint8_t>(pending);
-      pending >>= 8;
-      have -= 8;
+    if (have >= 64) {
+      std::memcpy(to, &pending, 8);
+      to += 8;
+      have -= 64;
+      pending = have == 0 ? 0 : w >> (bits - have);
     }
   }
-  if (have > 0) *out = static_cast<std::uint8_t>(pending);
+  std::memcpy(to, &pending, (have + 7) / 8);
+}
+
+void unpack_words(std::span<std::uint64_t> out, std::span<const std::uint8_t> in, unsigned bits) {
+  const std::uint64_t mask = bits == 64 ? ~0ULL : (1ULL << bits) - 1;
+  std::size_t i = 0;
+  if (bits <= 57) {  // eight bytes hold any word and the up to seven bits before it
+    for (std::size_t at = 0; i < out.size() && at / 8 + 8 <= in.size(); ++i, at += bits) {
+      std::uint64_t window;
+      std::memcpy(&window, in.data() + at / 8, 8);
+      out[i] = (window >> (at % 8)) & mask;
+    }
+  }
+  for (; i < out.size(); ++i) {
+    const std::size_t at = i * bits;
+    Wide window = 0;
+    std::memcpy(&window, in.data() + at / 8, std::min<std::size_t>(9, in.size() - at / 8));
+    out[i] = static_cast<std::uint64_t>(window >> (at % 8)) & mask;
+  }
 }
 
 void ByteReader::fail(const std::string& reason) const { throw FormatError(what_ + ": " + reason); }
@@ -72,20 +102,7 @@ std::string ByteReader::text(std::size_t max_size) {
 
 void ByteReader::packed(std::span<std::uint64_t> out, unsigned bits) {
   if (bits == 0 || bits > 64) fail("a word width of " + std::to_string(bits) + " bits");
-  auto part = raw(packed_size(out.size(), bits));
-  const std::uint64_t mask = bits == 64 ? ~0ULL : (1ULL << bits) - 1;
-  const std::uint8_t* in = part.data();
-  unsigned __int128 pending = 0;
-  unsigned have = 0;
-  for (std::uint64_t& w : out) {
-    while (have < bits) {
-      pending |= static_cast<unsigned __int128>(*in++) << have;
-      have += 8;
-    }
-    w = static_cast<std::uint64_t>(pending) & mask;
-    pending >>= bits;
-    have -= bits;
-  }
+  unpack_words(out, raw(packed_size(out.size(), bits)), bits);
 }
 
 std::size_t ByteReader::count(std::size_t min_item_bytes) {

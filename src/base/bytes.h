@@ -26,6 +26,8 @@ class ByteWriter {
   void text(std::string_view s);
   /// `bits` (1..64) low bits of every word, packed without gaps, the last byte zero-padded.
   void packed(std::span<const std::uint64_t> words, unsigned bits);
+  /// Appends `size` zero bytes and returns them to be filled in; valid until the next call.
+  std::span<std::uint8_t> extend(std::size_t size);
 
   const Bytes& bytes() const { return bytes_; }
   Bytes take() { return std::move(bytes_); }
@@ -66,5 +68,10 @@ class ByteReader {
 
 /// Bytes that `count` words of `bits` bits take when packed.
 constexpr std::size_t packed_size(std::size_t count, unsigned bits) { return (count * bits + 7) / 8; }
+
+/// Packs the low `bits` (1..64) bits of every word; `out` has packed_size(words.size(), bits) bytes.
+void pack_words(std::span<std::uint8_t> out, std::span<const std::uint64_t> words, unsigned bits);
+/// Undoes it; `in` has packed_size(out.size(), bits) bytes.
+void unpack_words(std::span<std::uint64_t> out, std::span<const std::uint8_t> in, unsigned bits);
 
 }  // namespace blindsight

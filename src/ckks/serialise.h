@@ -1,0 +1,75 @@
+// The binary form of everything that travels: see docs/file-formats.md.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "blindsight/ckks/keys.h"
+
+namespace blindsight::ckks {
+
+/// What a file holds; the kind is part of its header.
+enum class Kind : std::uint8_t {
+  kManifest = 1,
+  kPlan = 2,
+  kSecretKey = 3,
+  kEvaluationKeys = 4,
+  kInput = 5,   ///< fresh ciphertexts of a client
+  kResult = 6,  ///< evaluated ciphertexts of a server
+  kPublicKey = 7,
+};
+const char* name(Kind kind);
+
+/// Header: magic "BLSIGHT", version, kind, fingerprint of the parameters, payload length; then the payload; then, for
+/// integrity, not authenticity, the SHA-256 of all before it, truncated to 16 bytes.
+Bytes seal_file(Kind kind, const Fingerprint& fingerprint, std::span<const std::uint8_t> payload);
+/// The payload after every check. Throws FormatError (not ours, other kind, other version, truncated, altered).
+struct OpenedFile {
+  Fingerprint fingerprint;
+  std::span<const std::uint8_t> payload;
+};
+OpenedFile open_file(std::span<const std::uint8_t> file, Kind kind, const std::string& what);
+/// open_file, and KeyMismatch where the fingerprint is not the context's.
+std::span<const std::uint8_t> open_file(std::span<const std::uint8_t> file, Kind kind, const Context& context,
+                                        const std::string& what);
+
+// Payload pieces. Limbs are packed with as many bits a word as their prime has; words not below the prime are refused.
+void write(ByteWriter& out, const ring::EvalPoly& poly);
+ring::EvalPoly read_poly(ByteReader& in, const ring::BasisPtr& basis);
+void write(ByteWriter& out, const SeededCiphertext& ciphertext);
+SeededCiphertext read_seeded(ByteReader& in, const Context& context);
+/// Two parts; written at the level that the ciphertext has.
+void write(ByteWriter& out, const Ciphertext& ciphertext);
+Ciphertext read_ciphertext(ByteReader& in, const Context& context);
+void write(ByteWriter& out, const SecretKey& secret);
+SecretKey read_secret_key(ByteReader& in, ContextPtr context);
+void write(ByteWriter& out, const PublicKey& key);
+PublicKey read_public_key(ByteReader& in, const Context& context);
+/// The seeded halves are left out and expanded on reading.
+void write(ByteWriter& out, const EvaluationKeys& keys);
+EvaluationKeys read_evaluation_keys(ByteReader& in, ContextPtr context);
+void write(ByteWriter& out, const KeyRequest& request);
+KeyRequest read_key_request(ByteReader& in, const Context& context);
+
+/// Size of the evaluation key file, without making the keys.
+std::size_t evaluation_key_bytes(const Context& context, const KeyRequest& request);
+
+// Whole files. Keys carry the parameters, so that they can be read alone; ciphertexts only name them. `what` names the
+// file in messages. Reading throws FormatError, SecurityError where the parameters are not safe, and KeyMismatch where
+// the file belongs to another context. Writing throws InvalidArgument where there are no ciphertexts or over 2^20.
+/// Holds the secret: write it with write_file(…, secret = true) and wipe it.
+Bytes write_secret_key_file(const SecretKey& secret);
+SecretKey read_secret_key_file(std::span<const std::uint8_t> file, const std::string& what = "secret key");
+Bytes write_evaluation_keys_file(const EvaluationKeys& keys);
+EvaluationKeys read_evaluation_keys_file(std::span<const std::uint8_t> file,
+                                         const std::string& what = "evaluation keys");
+Bytes write_input_file(const Context& context, std::span<const SeededCiphertext> inputs);
+std::vector<SeededCiphertext> read_input_file(std::span<const std::uint8_t> file, const Context& context,
+                                              const std::string& what = "encrypted input");
+Bytes write_result_file(const Context& context, std::span<const Ciphertext> results);
+std::vector<Ciphertext> read_result_file(std::span<const std::uint8_t> file, const Context& context,
+                                         const std::string& what = "encrypted result");
+
+}  // namespace blindsight::ckks
