@@ -1,0 +1,1 @@
+"""Recipes for the six published digit and fashion networks with square activations."""
