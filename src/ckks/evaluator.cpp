@@ -1,0 +1,326 @@
+#include "blindsight/ckks/evaluator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "blindsight/base/error.h"
+#include "blindsight/base/parallel.h"
+#include "blindsight/ckks/base_conversion.h"
+#include "blindsight/ring/kernels.h"
+
+namespace blindsight::ckks {
+
+namespace {
+
+using ring::CoeffPoly;
+using ring::EvalPoly;
+using ring::kernels;
+using ring::Modulus;
+
+/// Scales that differ by less than this, relatively, count as one: primes are within 2^-10 or so of a power of two, and
+/// programs state every scale exactly.
+constexpr double kScaleTolerance = 1e-9;
+
+void require_same_scale(double a, double b) {
+  if (std::abs(a - b) > kScaleTolerance * std::max(a, b)) {
+    throw InvalidArgument("scales 2^" + std::to_string(std::log2(a)) + " and 2^" + std::to_string(std::log2(b)) +
+                          " don't match: rescale or encode at the other's scale");
+  }
+}
+
+void require_same_level(unsigned a, unsigned b) {
+  if (a != b) {
+    throw InvalidArgument("levels " + std::to_string(a) + " and " + std::to_string(b) +
+                          " don't match: drop the higher one first");
+  }
+}
+
+void require_parts(const Ciphertext& a, std::size_t parts) {
+  if (a.parts.size() != parts) {
+    throw InvalidArgument("a ciphertext of " + std::to_string(a.parts.size()) + " parts where " +
+                          std::to_string(parts) + " are expected" + (parts == 2 ? ": relinearise first" : ""));
+  }
+}
+
+}  // namespace
+
+Evaluator::Evaluator(ContextPtr context) : context_(std::move(context)) {}
+
+Ciphertext Evaluator::add(const Ciphertext& a, const Ciphertext& b) const {
+  Ciphertext result = a;
+  add_inplace(result, b);
+  return result;
+}
+
+Ciphertext Evaluator::sub(const Ciphertext& a, const Ciphertext& b) const {
+  Ciphertext result = a;
+  sub_inplace(result, b);
+  return result;
+}
+
+void Evaluator::add_inplace(Ciphertext& a, const Ciphertext& b) const {
+  require_same_level(a.level(), b.level());
+  require_same_scale(a.scale, b.scale);
+  for (std::size_t i = 0; i < b.parts.size(); ++i) {
+    if (i < a.parts.size()) {
+      ring::add_inplace(a.parts[i], b.parts[i]);
+    } else {
+      a.parts.push_back(b.parts[i]);
+    }
+  }
+}
+
+void Evaluator::sub_inplace(Ciphertext& a, const Ciphertext& b) const {
+  require_same_level(a.level(), b.level());
+  require_same_scale(a.scale, b.scale);
+  while (a.parts.size() < b.parts.size()) a.parts.emplace_back(a.parts[0].basis());
+  for (std::size_t i = 0; i < b.parts.size(); ++i) ring::sub_inplace(a.parts[i], b.parts[i]);
+}
+
+void Evaluator::negate_inplace(Ciphertext& a) const {
+  for (EvalPoly& part : a.parts) ring::negate_inplace(part);
+}
+
+void Evaluator::add_plain_inplace(Ciphertext& a, const Plaintext& b) const {
+  require_same_level(a.level(), b.level());
+  require_same_scale(a.scale, b.scale);
+  ring::add_inplace(a.parts[0], b.poly);
+}
+
+void Evaluator::mul_plain_inplace(Ciphertext& a, const Plaintext& b) const {
+  require_same_level(a.level(), b.level());
+  for (EvalPoly& part : a.parts) ring::mul_inplace(part, b.poly);
+  a.scale *= b.scale;
+}
+
+Ciphertext Evaluator::multiply(const Ciphertext& a, const Ciphertext& b) const {
+  require_parts(a, 2);
+  require_parts(b, 2);
+  require_same_level(a.level(), b.level());
+  Ciphertext result;
+  result.scale = a.scale * b.scale;
+  result.parts.assign(3, EvalPoly(a.parts[0].basis()));
+  parallel_for(a.parts[0].limbs(), [&](std::size_t l) {
+    const Modulus& q = context_->q(l);
+    const std::size_t n = context_->n();
+    const std::uint64_t* const a0 = a.parts[0].limb(l);
+    const std::uint64_t* const a1 = a.parts[1].limb(l);
+    const std::uint64_t* const b0 = b.parts[0].limb(l);
+    const std::uint64_t* const b1 = b.parts[1].limb(l);
+    kernels().mul(result.parts[0].limb(l), a0, b0, n, q);
+    kernels().mul(result.parts[1].limb(l), a0, b1, n, q);
+    kernels().mul_add(result.parts[1].limb(l), a1, b0, n, q);
+    kernels().mul(result.parts[2].limb(l), a1, b1, n, q);
+  });
+  return result;
+}
+
+Ciphertext Evaluator::square(const Ciphertext& a) const {
+  require_parts(a, 2);
+  Ciphertext result;
+  result.scale = a.scale * a.scale;
+  result.parts.assign(3, EvalPoly(a.parts[0].basis()));
+  parallel_for(a.parts[0].limbs(), [&](std::size_t l) {
+    const Modulus& q = context_->q(l);
+    const std::size_t n = context_->n();
+    const std::uint64_t* const a0 = a.parts[0].limb(l);
+    const std::uint64_t* const a1 = a.parts[1].limb(l);
+    kernels().mul(result.parts[0].limb(l), a0, a0, n, q);
+    kernels().mul(result.parts[1].limb(l), a0, a1, n, q);
+    kernels().add(result.parts[1].limb(l), result.parts[1].limb(l), result.parts[1].limb(l), n, q);
+    kernels().mul(result.parts[2].limb(l), a1, a1, n, q);
+  });
+  return result;
+}
+
+/// Digits of a part, each extended to Q_level·P: the digit's own limbs as they are, the others by base conversion (ModUp).
+std::vector<EvalPoly> Evaluator::decompose(const EvalPoly& part) const {
+  const auto level = static_cast<unsigned>(part.limbs()) - 1;
+  const ring::BasisPtr& extended = context_->extended_basis(level);
+  const std::size_t alpha = context_->special_limbs();
+  const std::size_t n = context_->n();
+  const CoeffPoly coefficients = ring::to_coeff(part);
+  std::vector<EvalPoly> digits(context_->digits(level));
+  parallel_for(digits.size(), [&](std::size_t d) {
+    const std::size_t first = d * alpha;
+    const std::size_t last = std::min<std::size_t>(first + alpha, level + 1);
+    EvalPoly digit(extended);
+    std::vector<const std::uint64_t*> in;
+    std::vector<const Modulus*> from, to;
+    std::vector<std::uint64_t*> out;
+    std::vector<std::size_t> converted;
+    for (std::size_t l = 0; l < extended->size(); ++l) {
+      if (l >= first && l < last) {
+        in.push_back(coefficients.limb(l));
+        from.push_back(&extended->modulus(l));
+        std::copy_n(part.limb(l), n, digit.limb(l));
+      } else {
+        out.push_back(digit.limb(l));
+        to.push_back(&extended->modulus(l));
+        converted.push_back(l);
+      }
+    }
+    convert_base(in, from, out, to, n);
+    parallel_for(converted.size(), [&](std::size_t i) {
+      kernels().ntt_forward(out[i], extended->tables(converted[i]));
+    });
+    digits[d] = std::move(digit);
+  });
+  return digits;
+}
+
+Evaluator::Pair Evaluator::inner_product(std::span<const EvalPoly> digits, const KeySwitchKey& key,
+                                         unsigned level) const {
+  if (key.level < level) {
+    throw KeyMismatch("a key of level " + std::to_string(key.level) + " used at level " + std::to_string(level));
+  }
+  const ring::BasisPtr& extended = context_->extended_basis(level);
+  Pair result{EvalPoly(extended), EvalPoly(extended)};
+  parallel_for(extended->size(), [&](std::size_t l) {
+    const std::size_t key_limb = l <= level ? l : l + (key.level - level);
+    std::vector<const std::uint64_t*> x(digits.size()), b(digits.size()), a(digits.size());
+    for (std::size_t d = 0; d < digits.size(); ++d) {
+      x[d] = digits[d].limb(l);
+      b[d] = key.b[d].limb(key_limb);
+      a[d] = key.a[d].limb(key_limb);
+    }
+    kernels().dot(result.first.limb(l), x.data(), b.data(), x.size(), context_->n(), extended->modulus(l));
+    kernels().dot(result.second.limb(l), x.data(), a.data(), x.size(), context_->n(), extended->modulus(l));
+  });
+  return result;
+}
+
+/// Divides by P and rounds: Q_level·P to Q_level.
+EvalPoly Evaluator::mod_down(EvalPoly extended, unsigned level) const {
+  const std::size_t n = context_->n();
+  const std::size_t specials = context_->special_limbs();
+  std::vector<const std::uint64_t*> in(specials);
+  std::vector<const Modulus*> from(specials), to(level + 1);
+  for (std::size_t i = 0; i < specials; ++i) {
+    std::uint64_t* limb = extended.limb(level + 1 + i);
+    kernels().ntt_inverse(limb, context_->special_basis()->tables(i));
+    in[i] = limb;
+    from[i] = &context_->p(i);
+  }
+  EvalPoly correction(context_->basis(level));
+  std::vector<std::uint64_t*> out(level + 1);
+  for (std::size_t l = 0; l <= level; ++l) {
+    out[l] = correction.limb(l);
+    to[l] = &context_->q(l);
+  }
+  convert_base(in, from, out, to, n);
+  parallel_for(level + 1, [&](std::size_t l) {
+    const Modulus& q = context_->q(l);
+    std::uint64_t p = 1;
+    for (std::size_t i = 0; i < specials; ++i) p = q.mul(p, q.reduce(context_->p(i).value()));
+    kernels().ntt_forward(out[l], context_->basis(level)->tables(l));
+    kernels().sub_mul_scalar(out[l], extended.limb(l), out[l], q.inverse(p), n, q);
+  });
+  return correction;
+}
+
+void Evaluator::relinearise_inplace(Ciphertext& a, const EvaluationKeys& keys) const {
+  require_parts(a, 3);
+  if (!keys.relinearisation) throw KeyMismatch("the evaluation keys hold no relinearisation key");
+  const unsigned level = a.level();
+  Pair switched = inner_product(decompose(a.parts[2]), *keys.relinearisation, level);
+  ring::add_inplace(a.parts[0], mod_down(std::move(switched.first), level));
+  ring::add_inplace(a.parts[1], mod_down(std::move(switched.second), level));
+  a.parts.pop_back();
+}
+
+void Evaluator::rescale_inplace(Ciphertext& a) const {
+  const unsigned level = a.level();
+  if (level == 0) throw InvalidArgument("a ciphertext of level 0 can't be rescaled: no prime is left to divide by");
+  const Modulus& dropped = context_->q(level);
+  const std::size_t n = context_->n();
+  for (EvalPoly& part : a.parts) {
+    kernels().ntt_inverse(part.limb(level), context_->basis(level)->tables(level));
+    parallel_for(level, [&](std::size_t l) {
+      const Modulus& q = context_->q(l);
+      ring::AlignedVector<std::uint64_t> remainder(n);
+      kernels().switch_modulus(remainder.data(), part.limb(level), n, dropped, q);
+      kernels().ntt_forward(remainder.data(), context_->basis(level)->tables(l));
+      kernels().sub_mul_scalar(part.limb(l), part.limb(l), remainder.data(), q.inverse(q.reduce(dropped.value())), n, q);
+    });
+    part.truncate(context_->basis(level - 1));
+  }
+  a.scale /= static_cast<double>(dropped.value());
+}
+
+void Evaluator::drop_to_level_inplace(Ciphertext& a, unsigned level) const {
+  if (level > a.level()) {
+    throw InvalidArgument("a ciphertext of level " + std::to_string(a.level()) + " can't be raised to level " +
+                          std::to_string(level));
+  }
+  for (EvalPoly& part : a.parts) part.truncate(context_->basis(level));
+}
+
+Ciphertext Evaluator::apply_galois(const Ciphertext& a, std::span<const EvalPoly> digits, std::uint32_t element,
+                                   const EvaluationKeys& keys) const {
+  const auto key = keys.galois.find(element);
+  if (key == keys.galois.end()) {
+    throw KeyMismatch("the evaluation keys hold no Galois key of element " + std::to_string(element));
+  }
+  const unsigned level = a.level();
+  Pair switched = inner_product(digits, key->second, level);
+  const auto index = context_->automorphism_index(element);
+  EvalPoly body = mod_down(std::move(switched.first), level);
+  ring::add_inplace(body, a.parts[0]);
+  Ciphertext result;
+  result.scale = a.scale;
+  result.parts.push_back(ring::automorphism(body, index));
+  result.parts.push_back(ring::automorphism(mod_down(std::move(switched.second), level), index));
+  return result;
+}
+
+Ciphertext Evaluator::rotate(const Ciphertext& a, int k, const EvaluationKeys& keys) const {
+  return rotate(hoist(a), k, keys);
+}
+
+Ciphertext Evaluator::conjugate(const Ciphertext& a, const EvaluationKeys& keys) const {
+  require_parts(a, 2);
+  return apply_galois(a, decompose(a.parts[1]), context_->conjugation_element(), keys);
+}
+
+Hoisted Evaluator::hoist(const Ciphertext& a) const {
+  require_parts(a, 2);
+  return {&a, decompose(a.parts[1])};
+}
+
+Ciphertext Evaluator::rotate(const Hoisted& a, int k, const EvaluationKeys& keys) const {
+  const std::uint32_t element = context_->rotation_element(k);
+  return element == 1 ? *a.source : apply_galois(*a.source, a.digits, element, keys);
+}
+
+Ciphertext Evaluator::dot_plain(std::span<const Ciphertext* const> cts,
+                                std::span<const Plaintext* const> plains) const {
+  if (cts.empty() || cts.size() != plains.size()) {
+    throw InvalidArgument(std::to_string(cts.size()) + " ciphertexts and " + std::to_string(plains.size()) +
+                          " plaintexts to multiply");
+  }
+  Ciphertext result;
+  result.scale = cts[0]->scale * plains[0]->scale;
+  for (std::size_t i = 0; i < cts.size(); ++i) {
+    require_parts(*cts[i], 2);
+    require_same_level(cts[0]->level(), cts[i]->level());
+    require_same_level(cts[0]->level(), plains[i]->level());
+    require_same_scale(result.scale, cts[i]->scale * plains[i]->scale);
+  }
+  const ring::BasisPtr& basis = cts[0]->parts[0].basis();
+  result.parts.assign(2, EvalPoly(basis));
+  parallel_for(2 * basis->size(), [&](std::size_t task) {
+    const std::size_t part = task % 2;
+    const std::size_t l = task / 2;
+    std::vector<const std::uint64_t*> x(cts.size()), w(cts.size());
+    for (std::size_t i = 0; i < cts.size(); ++i) {
+      x[i] = cts[i]->parts[part].limb(l);
+      w[i] = plains[i]->poly.limb(l);
+    }
+    kernels().dot(result.parts[part].limb(l), x.data(), w.data(), x.size(), context_->n(), context_->q(l));
+  });
+  return result;
+}
+
+}  // namespace blindsight::ckks

@@ -1,0 +1,159 @@
+#include "blindsight/ckks/sampling.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "blindsight/base/error.h"
+#include "blindsight/base/parallel.h"
+#include "blindsight/ckks/parameters.h"
+
+namespace blindsight::ckks {
+
+Seed random_seed() {
+  Seed seed;
+  if (RAND_priv_bytes(seed.data(), static_cast<int>(seed.size())) != 1) {
+    throw Error("the operating system gives no randomness");
+  }
+  return seed;
+}
+
+struct Prng::State {
+  EVP_CIPHER_CTX* cipher = EVP_CIPHER_CTX_new();
+  ~State() { EVP_CIPHER_CTX_free(cipher); }
+};
+
+// The 128-bit counter block starts at (stream, 0): streams can't meet before 2^64 blocks.
+Prng::Prng(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<State>()) {
+  std::array<std::uint8_t, 16> counter{};
+  for (std::size_t i = 0; i < 8; ++i) counter[i] = static_cast<std::uint8_t>(stream >> (56 - 8 * i));
+  if (!state_->cipher ||
+      EVP_EncryptInit_ex(state_->cipher, EVP_aes_256_ctr(), nullptr, seed.data(), counter.data()) != 1) {
+    throw Error("OpenSSL can't start AES-256-CTR");
+  }
+}
+
+Prng::~Prng() = default;  // EVP_CIPHER_CTX_free wipes the key schedule
+
+void Prng::fill(std::span<std::uint8_t> out) {
+  std::memset(out.data(), 0, out.size());
+  int written = 0;
+  if (EVP_EncryptUpdate(state_->cipher, out.data(), &written, out.data(), static_cast<int>(out.size())) != 1) {
+    throw Error("OpenSSL's AES-256-CTR failed");
+  }
+}
+
+namespace {
+
+/// Words from a Prng, fetched a block at a time; the block is wiped.
+class WordStream {
+ public:
+  explicit WordStream(Prng& prng) : prng_(prng) {}
+  ~WordStream() { OPENSSL_cleanse(block_.data(), sizeof(block_)); }
+  WordStream(const WordStream&) = delete;
+  WordStream& operator=(const WordStream&) = delete;
+  std::uint64_t next() {
+    if (used_ == block_.size()) {
+      prng_.fill({reinterpret_cast<std::uint8_t*>(block_.data()), sizeof(block_)});
+      used_ = 0;
+    }
+    return block_[used_++];
+  }
+
+ private:
+  Prng& prng_;
+  std::array<std::uint64_t, 512> block_{};
+  std::size_t used_ = block_.size();
+};
+
+void fill_uniform(std::uint64_t* out, std::size_t n, std::uint64_t q, Prng& prng) {
+  WordStream words(prng);
+  const std::uint64_t mask = (std::uint64_t{1} << std::bit_width(q)) - 1;
+  for (std::size_t i = 0; i < n;) {
+    out[i] = words.next() & mask;
+    i += out[i] < q;
+  }
+}
+
+/// Writes the residues of small signed numbers to every limb.
+template <typename Sample>
+ring::CoeffPoly sample_small(ring::BasisPtr basis, Sample&& sample) {
+  ring::CoeffPoly poly(std::move(basis));
+  for (std::size_t i = 0; i < poly.n(); ++i) {
+    const std::int64_t v = sample();
+    const std::uint64_t negative = static_cast<std::uint64_t>(v >> 63);  // all ones where v < 0: no branch on a secret
+    for (std::size_t l = 0; l < poly.limbs(); ++l) {
+      poly.limb(l)[i] = static_cast<std::uint64_t>(v) + (negative & poly.basis()->modulus(l).value());
+    }
+  }
+  return poly;
+}
+
+constexpr int kErrorBound = 19;  // floor(6σ)
+
+/// thresholds[k] = 2^63 · P(|error| <= k).
+const std::array<std::uint64_t, kErrorBound>& error_thresholds() {
+  static const auto table = [] {
+    std::array<std::uint64_t, kErrorBound> t{};
+    for (int k = 0; k < kErrorBound; ++k) {
+      const long double within = std::erf((k + 0.5L) / (static_cast<long double>(kErrorStdDev) * std::sqrt(2.0L)));
+      t[static_cast<std::size_t>(k)] = static_cast<std::uint64_t>(std::ldexp(within, 63));
+    }
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace
+
+ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream) {
+  ring::EvalPoly poly(std::move(basis));
+  parallel_for(poly.limbs(), [&](std::size_t l) {
+    Prng prng(seed, (stream << 16) + l);
+    fill_uniform(poly.limb(l), poly.n(), poly.basis()->modulus(l).value(), prng);
+  });
+  return poly;
+}
+
+ring::CoeffPoly sample_ternary(ring::BasisPtr basis, Prng& prng) {
+  WordStream words(prng);
+  std::uint64_t pool = 0;
+  int left = 0;
+  return sample_small(std::move(basis), [&]() -> std::int64_t {
+    for (;;) {
+      if (left == 0) {
+        pool = words.next();
+        left = 32;
+      }
+      const auto two_bits = static_cast<std::int64_t>(pool & 3);
+      pool >>= 2;
+      --left;
+      if (two_bits != 3) return two_bits - 1;
+    }
+  });
+}
+
+ring::CoeffPoly sample_error(ring::BasisPtr basis, Prng& prng) {
+  WordStream words(prng);
+  const auto& thresholds = error_thresholds();
+  return sample_small(std::move(basis), [&]() -> std::int64_t {
+    const std::uint64_t word = words.next();
+    const std::uint64_t u = word >> 1;
+    std::int64_t magnitude = 0;
+    for (std::uint64_t t : thresholds) magnitude += u >= t;  // every threshold is compared: constant time
+    const std::int64_t sign = -static_cast<std::int64_t>(word & 1);
+    return (magnitude ^ sign) - sign;
+  });
+}
+
+ring::EvalPoly fresh_error(const ring::BasisPtr& basis) {
+  Prng prng(random_seed());
+  return ring::to_eval(sample_error(basis, prng));
+}
+
+}  // namespace blindsight::ckks

@@ -1,0 +1,42 @@
+// Randomness: the operating system's for secrets and seeds, AES-256-CTR to expand seeds into public polynomials.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "blindsight/ring/poly.h"
+
+namespace blindsight::ckks {
+
+using Seed = std::array<std::uint8_t, 32>;
+
+/// A fresh seed from the operating system. Throws Error where it has no randomness to give.
+Seed random_seed();
+
+/// AES-256-CTR key stream of (seed, stream): deterministic. Wiped on destruction.
+class Prng {
+ public:
+  explicit Prng(const Seed& seed, std::uint64_t stream = 0);
+  ~Prng();
+  Prng(const Prng&) = delete;
+  Prng& operator=(const Prng&) = delete;
+  void fill(std::span<std::uint8_t> out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Uniform in [0, q) for every limb by rejection, directly in the evaluation domain; limb i uses stream
+/// (stream << 16) + i, so that limbs expand in parallel and a truncated basis gives a prefix.
+ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream = 0);
+/// Uniform in {-1, 0, 1}.
+ring::CoeffPoly sample_ternary(ring::BasisPtr basis, Prng& prng);
+/// Rounded Gaussian of standard deviation kErrorStdDev, cut at six of them.
+ring::CoeffPoly sample_error(ring::BasisPtr basis, Prng& prng);
+/// sample_error under a fresh seed, in the evaluation domain.
+ring::EvalPoly fresh_error(const ring::BasisPtr& basis);
+
+}  // namespace blindsight::ckks
