@@ -8,7 +8,7 @@
 #include <utility>
 
 #ifdef __SANITIZE_THREAD__
-#include <sanitizer/tsan_interface.h>
+#include <functional>
 #endif
 
 namespace blindsight {
@@ -25,6 +25,14 @@ class ThreadLimit {
 /// Threads that parallel_for may use now.
 int thread_count();
 
+#ifdef __SANITIZE_THREAD__
+namespace detail {
+/// Debian's libtbb is not instrumented, so ThreadSanitizer would report its hand-overs as races and miss ours. Under it,
+/// loops run on plain threads, which it understands.
+void plain_parallel_for(std::size_t count, const std::function<void(std::size_t)>& f);
+}  // namespace detail
+#endif
+
 /// f(i) for i in [0, count), in any order. Runs inline where only one thread may be used.
 template <typename F>
 void parallel_for(std::size_t count, F&& f) {
@@ -33,19 +41,7 @@ void parallel_for(std::size_t count, F&& f) {
     return;
   }
 #ifdef __SANITIZE_THREAD__
-  // ThreadSanitizer can't see inside libtbb: tell it that the loop's start precedes, and its end follows, every f(i).
-  char start = 0;
-  char end = 0;
-  __tsan_release(&start);
-  tbb::parallel_for(
-      std::size_t{0}, count,
-      [&](std::size_t i) {
-        __tsan_acquire(&start);
-        f(i);
-        __tsan_release(&end);
-      },
-      tbb::simple_partitioner{});
-  __tsan_acquire(&end);
+  detail::plain_parallel_for(count, f);
 #else
   tbb::parallel_for(std::size_t{0}, count, std::forward<F>(f), tbb::simple_partitioner{});
 #endif
