@@ -1,0 +1,53 @@
+// The one kernel interface: every hot loop over the words of a limb, in three implementations with identical results.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "blindsight/ring/modulus.h"
+#include "blindsight/ring/ntt_tables.h"
+
+namespace blindsight::ring {
+
+/// A table of functions over arrays of n words, n a multiple of 16, arrays 64-byte aligned, words in [0, q).
+/// Results are fully reduced to [0, q), so every implementation gives the same bits. `out` may equal an input
+/// except in permute.
+struct Kernels {
+  std::string_view name;  ///< "ifma", "avx2" or "portable"
+
+  /// In place, natural order in, NttTables order out.
+  void (*ntt_forward)(std::uint64_t* a, const NttTables& tables);
+  /// In place, NttTables order in, natural order out, scaled by 1/n.
+  void (*ntt_inverse)(std::uint64_t* a, const NttTables& tables);
+
+  void (*add)(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std::size_t n, const Modulus& q);
+  void (*sub)(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std::size_t n, const Modulus& q);
+  void (*neg)(std::uint64_t* out, const std::uint64_t* a, std::size_t n, const Modulus& q);
+  void (*mul)(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std::size_t n, const Modulus& q);
+  /// acc += a·b.
+  void (*mul_add)(std::uint64_t* acc, const std::uint64_t* a, const std::uint64_t* b, std::size_t n, const Modulus& q);
+  /// out = Σ_i a[i]·b[i] over `terms` pairs of arrays (1 .. 4096), one reduction at the end.
+  void (*dot)(std::uint64_t* out, const std::uint64_t* const* a, const std::uint64_t* const* b, std::size_t terms,
+              std::size_t n, const Modulus& q);
+  /// out = a·w, w in [0, q).
+  void (*mul_scalar)(std::uint64_t* out, const std::uint64_t* a, std::uint64_t w, std::size_t n, const Modulus& q);
+  /// out = (a − b)·w: the tail of rescaling and ModDown.
+  void (*sub_mul_scalar)(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std::uint64_t w,
+                         std::size_t n, const Modulus& q);
+  /// Words of [0, from) read as integers in [-from/2, from/2], reduced mod `to`.
+  void (*switch_modulus)(std::uint64_t* out, const std::uint64_t* a, std::size_t n, const Modulus& from,
+                         const Modulus& to);
+  /// out[i] = a[index[i]].
+  void (*permute)(std::uint64_t* out, const std::uint64_t* a, const std::uint32_t* index, std::size_t n);
+};
+
+/// The fastest table this processor runs, or the one that the environment variable BLINDSIGHT_ISA names
+/// (ifma, avx2, portable); chosen once. Throws InvalidArgument where that one can't run here.
+const Kernels& kernels();
+
+/// Every table that this processor runs, fastest first. For tests and benchmarks.
+std::span<const Kernels* const> available_kernels();
+
+}  // namespace blindsight::ring

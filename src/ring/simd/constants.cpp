@@ -1,0 +1,45 @@
+#include "blindsight/ring/simd/constants.h"
+
+#include "blindsight/ring/ntt_tables.h"
+
+namespace blindsight::ring::simd {
+
+using Wide = unsigned __int128;
+
+Constants constants_of(const Modulus& q) {
+  return {q.value(), q.bits(), static_cast<std::uint64_t>((Wide{1} << (51 + q.bits())) / q.value()),
+          static_cast<std::uint64_t>((Wide{1} << (63 + q.bits())) / q.value())};
+}
+
+Factor factor_of(std::uint64_t w, std::uint64_t q) {
+  w %= q;
+  const double centred = w > q / 2 ? -static_cast<double>(q - w) : static_cast<double>(w);
+  return {w, static_cast<std::uint64_t>((Wide{w} << 52) / q), centred, centred / static_cast<double>(q)};
+}
+
+Factor power_of_two(unsigned exponent, std::uint64_t q) {
+  return factor_of(static_cast<std::uint64_t>((Wide{1} << exponent) % q), q);
+}
+
+TableView view_of(const NttTables& tables, bool doubles) {
+  const Modulus& q = tables.modulus();
+  TableView view{};
+  view.n = tables.n();
+  view.constants = constants_of(q);
+  view.forward = tables.forward();
+  view.forward_quotient = tables.forward_quotient();
+  view.inverse = tables.inverse();
+  view.inverse_quotient = tables.inverse_quotient();
+  if (doubles) {
+    const NttTables::Doubles& d = tables.doubles();
+    view.forward_centred = d.forward.data();
+    view.forward_ratio = d.forward_ratio.data();
+    view.inverse_centred = d.inverse.data();
+    view.inverse_ratio = d.inverse_ratio.data();
+  }
+  view.scale = factor_of(tables.n_inverse(), q.value());
+  view.scaled_last = factor_of(q.mul(tables.n_inverse(), tables.inverse()[1]), q.value());
+  return view;
+}
+
+}  // namespace blindsight::ring::simd

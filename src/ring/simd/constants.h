@@ -1,0 +1,59 @@
+// What the kernels need to know of a modulus, as plain data: the files built for one instruction set must not
+// instantiate inline functions that the linker could then hand to the rest of the program.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace blindsight::ring {
+class Modulus;
+class NttTables;
+struct Kernels;
+}  // namespace blindsight::ring
+
+namespace blindsight::ring::simd {
+
+/// A fixed factor w in [0, q) and its precomputed quotients.
+struct Factor {
+  std::uint64_t word;
+  std::uint64_t quotient;  ///< floor(w·2^52 / q)
+  double centred;          ///< w in [-q/2, q/2]
+  double ratio;            ///< centred / q
+};
+
+struct Constants {
+  std::uint64_t q;
+  unsigned bits;
+  std::uint64_t barrett52;  ///< floor(2^(51 + bits) / q), in [2^51, 2^52)
+  std::uint64_t barrett64;  ///< floor(2^(63 + bits) / q), in [2^63, 2^64)
+};
+
+struct TableView {
+  std::size_t n;
+  Constants constants;
+  const std::uint64_t *forward, *forward_quotient, *inverse, *inverse_quotient;
+  const double *forward_centred, *forward_ratio, *inverse_centred, *inverse_ratio;  ///< null unless asked for
+  Factor scale;       ///< 1/n
+  Factor scaled_last;  ///< inverse twiddle 1, times 1/n
+};
+
+Constants constants_of(const Modulus& q);
+/// w is reduced first.
+Factor factor_of(std::uint64_t w, std::uint64_t q);
+/// 2^exponent mod q.
+Factor power_of_two(unsigned exponent, std::uint64_t q);
+TableView view_of(const NttTables& tables, bool doubles);
+
+/// The tables of kernels, each in a file of its own.
+const Kernels& portable_kernels();
+#ifdef BLINDSIGHT_X86
+const Kernels& ifma_kernels();
+const Kernels& avx2_kernels();
+#endif
+
+}  // namespace blindsight::ring::simd
+
+namespace blindsight::ring {
+/// The IFMA kernels over an exact scalar model of the two instructions: for tests on machines that lack them.
+const Kernels& ifma_model_kernels();
+}  // namespace blindsight::ring

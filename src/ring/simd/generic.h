@@ -1,0 +1,342 @@
+// Every kernel, written once over a vector policy P (word.h, ifma.h, avx2.h). Included by the one file of each
+// instruction set; everything has internal linkage, because those files are built with different flags.
+//
+// A policy has words W (integers in [0, q)) and transform values V (whatever lazy form suits its multiplier), both
+// of kLanes lanes; Q holds a modulus, F a fixed factor for words, Tw a twiddle.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "blindsight/ring/kernels.h"
+#include "blindsight/ring/simd/constants.h"
+
+namespace blindsight::ring {
+namespace {
+
+using std::size_t;
+using std::uint32_t;
+using std::uint64_t;
+
+// Blocks of this many words are transformed depth first: 32 KiB, one L1 cache.
+constexpr size_t kBlockWords = 4096;
+
+/// Levels of the last stage inside registers: 2·kLanes words, node k of the twiddle tree at the top. A zip after each
+/// level brings the next butterfly's halves into two registers with the twiddles in table order; after
+/// log2(2·kLanes) of them every word is back in its place.
+template <typename P, size_t kCount>
+inline void forward_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
+                                const typename P::Twiddles& tw, size_t k) {
+  P::zip(x, y);
+  if constexpr (kCount <= P::kLanes) {
+    // The second of every two levels may skip the taming.
+    P::template forward<(kCount == 4)>(q, x, y, P::template tile<kCount>(tw, k * kCount));
+    forward_in_register<P, kCount * 2>(q, x, y, tw, k);
+  }
+}
+
+template <typename P, size_t kCount>
+inline void inverse_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
+                                const typename P::Twiddles& tw, size_t k) {
+  if constexpr (kCount >= 2) {
+    P::template inverse<(kCount < P::kLanes)>(q, x, y, P::template tile<kCount>(tw, k * kCount));
+    P::unzip(x, y);
+    inverse_in_register<P, kCount / 2>(q, x, y, tw, k);
+  }
+}
+
+template <typename P, bool kWords>
+inline typename P::V fetch(const typename P::Q& q, const uint64_t* a) {
+  if constexpr (kWords)
+    return P::enter(q, P::load(a));
+  else
+    return P::load_value(a);
+}
+
+/// The last stage of the forward transform: kVectors (2 or 4) vectors of words.
+template <typename P, size_t kVectors, bool kWordsIn>
+inline void forward_last(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k) {
+  constexpr size_t L = P::kLanes;
+  typename P::V v[kVectors];
+  for (size_t i = 0; i < kVectors; ++i) v[i] = fetch<P, kWordsIn>(q, a + i * L);
+  if constexpr (kVectors == 4) {
+    const auto w = P::splat(tw, k);
+    P::template forward<true>(q, v[0], v[2], w);
+    P::template forward<true>(q, v[1], v[3], w);
+    P::template forward<false>(q, v[0], v[1], P::splat(tw, 2 * k));
+    P::template forward<false>(q, v[2], v[3], P::splat(tw, 2 * k + 1));
+    forward_in_register<P, 2>(q, v[0], v[1], tw, 2 * k);
+    forward_in_register<P, 2>(q, v[2], v[3], tw, 2 * k + 1);
+  } else {
+    P::template forward<true>(q, v[0], v[1], P::splat(tw, k));
+    forward_in_register<P, 2>(q, v[0], v[1], tw, k);
+  }
+  for (size_t i = 0; i < kVectors; ++i) P::store(a + i * L, P::leave_forward(q, v[i]));
+}
+
+/// Mirror image of forward_last. With kScaled this is the whole transform.
+template <typename P, size_t kVectors, bool kScaled>
+inline void inverse_first(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k,
+                          typename P::Tw scale, typename P::Tw scaled_last) {
+  constexpr size_t L = P::kLanes;
+  typename P::V v[kVectors];
+  for (size_t i = 0; i < kVectors; ++i) v[i] = P::enter(q, P::load(a + i * L));
+  if constexpr (kVectors == 4) {
+    P::unzip(v[0], v[1]);
+    P::unzip(v[2], v[3]);
+    inverse_in_register<P, L>(q, v[0], v[1], tw, 2 * k);
+    inverse_in_register<P, L>(q, v[2], v[3], tw, 2 * k + 1);
+    P::template inverse<true>(q, v[0], v[1], P::splat(tw, 2 * k));
+    P::template inverse<true>(q, v[2], v[3], P::splat(tw, 2 * k + 1));
+    if constexpr (kScaled) {
+      P::inverse_scaled(q, v[0], v[2], scale, scaled_last);
+      P::inverse_scaled(q, v[1], v[3], scale, scaled_last);
+    } else {
+      const auto w = P::splat(tw, k);
+      P::template inverse<true>(q, v[0], v[2], w);
+      P::template inverse<true>(q, v[1], v[3], w);
+    }
+  } else {
+    P::unzip(v[0], v[1]);
+    inverse_in_register<P, L>(q, v[0], v[1], tw, k);
+    if constexpr (kScaled)
+      P::inverse_scaled(q, v[0], v[1], scale, scaled_last);
+    else
+      P::template inverse<true>(q, v[0], v[1], P::splat(tw, k));
+  }
+  for (size_t i = 0; i < kVectors; ++i) {
+    if constexpr (kScaled)
+      P::store(a + i * L, P::leave_inverse(q, v[i]));
+    else
+      P::store_value(a + i * L, v[i]);
+  }
+}
+
+/// Two levels in one pass over `length` words: node k, then its children 2k and 2k + 1.
+template <typename P, bool kWordsIn>
+inline void forward_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
+                         size_t k) {
+  const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
+  const size_t quarter = length / 4;
+  for (uint64_t* end = a + quarter; a != end; a += P::kLanes) {
+    auto v0 = fetch<P, kWordsIn>(q, a), v1 = fetch<P, kWordsIn>(q, a + quarter);
+    auto v2 = fetch<P, kWordsIn>(q, a + 2 * quarter), v3 = fetch<P, kWordsIn>(q, a + 3 * quarter);
+    P::template forward<true>(q, v0, v2, w1);
+    P::template forward<true>(q, v1, v3, w1);
+    P::template forward<false>(q, v0, v1, w2);
+    P::template forward<false>(q, v2, v3, w3);
+    P::store_value(a, v0);
+    P::store_value(a + quarter, v1);
+    P::store_value(a + 2 * quarter, v2);
+    P::store_value(a + 3 * quarter, v3);
+  }
+}
+
+template <typename P, bool kScaled>
+inline void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw, size_t k,
+                         typename P::Tw scale, typename P::Tw scaled_last) {
+  const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
+  const size_t quarter = length / 4;
+  for (uint64_t* end = a + quarter; a != end; a += P::kLanes) {
+    auto v0 = P::load_value(a), v1 = P::load_value(a + quarter);
+    auto v2 = P::load_value(a + 2 * quarter), v3 = P::load_value(a + 3 * quarter);
+    P::template inverse<false>(q, v0, v1, w2);
+    P::template inverse<false>(q, v2, v3, w3);
+    if constexpr (kScaled) {
+      P::inverse_scaled(q, v0, v2, scale, scaled_last);
+      P::inverse_scaled(q, v1, v3, scale, scaled_last);
+      P::store(a, P::leave_inverse(q, v0));
+      P::store(a + quarter, P::leave_inverse(q, v1));
+      P::store(a + 2 * quarter, P::leave_inverse(q, v2));
+      P::store(a + 3 * quarter, P::leave_inverse(q, v3));
+    } else {
+      P::template inverse<true>(q, v0, v2, w1);
+      P::template inverse<false>(q, v1, v3, w1);
+      P::store_value(a, v0);
+      P::store_value(a + quarter, v1);
+      P::store_value(a + 2 * quarter, v2);
+      P::store_value(a + 3 * quarter, v3);
+    }
+  }
+}
+
+template <typename P, size_t kVectors>
+void forward_tree(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw, size_t k) {
+  if (length > kBlockWords) {
+    forward_pass<P, false>(q, a, length, tw, k);
+    for (size_t i = 0; i < 4; ++i) forward_tree<P, kVectors>(q, a + i * (length / 4), length / 4, tw, 4 * k + i);
+    return;
+  }
+  constexpr size_t kLast = kVectors * P::kLanes;
+  size_t count = 1;
+  for (size_t sub = length; sub > kLast; sub /= 4, count *= 4, k *= 4)
+    for (size_t i = 0; i < count; ++i) forward_pass<P, false>(q, a + i * sub, sub, tw, k + i);
+  for (size_t i = 0; i < count; ++i) forward_last<P, kVectors, false>(q, a + i * kLast, tw, k + i);
+}
+
+template <typename P, size_t kVectors>
+void inverse_tree(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw, size_t k) {
+  const typename P::Tw none{};
+  if (length > kBlockWords) {
+    for (size_t i = 0; i < 4; ++i) inverse_tree<P, kVectors>(q, a + i * (length / 4), length / 4, tw, 4 * k + i);
+    inverse_pass<P, false>(q, a, length, tw, k, none, none);
+    return;
+  }
+  constexpr size_t kFirst = kVectors * P::kLanes;
+  size_t count = length / kFirst;
+  for (size_t i = 0; i < count; ++i)
+    inverse_first<P, kVectors, false>(q, a + i * kFirst, tw, k * count + i, none, none);
+  for (size_t sub = kFirst * 4; sub <= length; sub *= 4) {
+    count /= 4;
+    for (size_t i = 0; i < count; ++i) inverse_pass<P, false>(q, a + i * sub, sub, tw, k * count + i, none, none);
+  }
+}
+
+template <typename P, size_t kVectors>
+void transform_forward(uint64_t* a, const simd::TableView& view) {
+  const typename P::Q q(view.constants);
+  const typename P::Twiddles tw = P::forward_twiddles(view);
+  if (view.n == kVectors * P::kLanes) {
+    forward_last<P, kVectors, true>(q, a, tw, 1);
+    return;
+  }
+  forward_pass<P, true>(q, a, view.n, tw, 1);
+  for (size_t i = 0; i < 4; ++i) forward_tree<P, kVectors>(q, a + i * (view.n / 4), view.n / 4, tw, 4 + i);
+}
+
+template <typename P, size_t kVectors>
+void transform_inverse(uint64_t* a, const simd::TableView& view) {
+  const typename P::Q q(view.constants);
+  const typename P::Twiddles tw = P::inverse_twiddles(view);
+  const typename P::Tw scale = P::twiddle(view.scale), scaled_last = P::twiddle(view.scaled_last);
+  if (view.n == kVectors * P::kLanes) {
+    inverse_first<P, kVectors, true>(q, a, tw, 1, scale, scaled_last);
+    return;
+  }
+  for (size_t i = 0; i < 4; ++i) inverse_tree<P, kVectors>(q, a + i * (view.n / 4), view.n / 4, tw, 4 + i);
+  inverse_pass<P, true>(q, a, view.n, tw, 1, scale, scaled_last);
+}
+
+/// True where the levels outside the last stage of 2·lanes words are odd in number: that stage then takes one more.
+inline bool needs_wide_stage(size_t n, size_t lanes) {
+  bool odd = false;
+  for (size_t m = 2 * lanes; m < n; m *= 2) odd = !odd;
+  return odd;
+}
+
+template <typename P>
+void ntt_forward(uint64_t* a, const NttTables& tables) {
+  const simd::TableView view = simd::view_of(tables, P::kDoubles);
+  needs_wide_stage(view.n, P::kLanes) ? transform_forward<P, 4>(a, view) : transform_forward<P, 2>(a, view);
+}
+
+template <typename P>
+void ntt_inverse(uint64_t* a, const NttTables& tables) {
+  const simd::TableView view = simd::view_of(tables, P::kDoubles);
+  needs_wide_stage(view.n, P::kLanes) ? transform_inverse<P, 4>(a, view) : transform_inverse<P, 2>(a, view);
+}
+
+template <typename P>
+void add(uint64_t* out, const uint64_t* a, const uint64_t* b, size_t n, const Modulus& modulus) {
+  const auto q = P::set(simd::constants_of(modulus).q);
+  for (size_t i = 0; i < n; i += P::kLanes)
+    P::store(out + i, P::subtract_if(P::add(P::load(a + i), P::load(b + i)), q));
+}
+
+template <typename P>
+void sub(uint64_t* out, const uint64_t* a, const uint64_t* b, size_t n, const Modulus& modulus) {
+  const auto q = P::set(simd::constants_of(modulus).q);
+  for (size_t i = 0; i < n; i += P::kLanes)
+    P::store(out + i, P::subtract_if(P::add(P::load(a + i), P::sub(q, P::load(b + i))), q));
+}
+
+template <typename P>
+void neg(uint64_t* out, const uint64_t* a, size_t n, const Modulus& modulus) {
+  const auto q = P::set(simd::constants_of(modulus).q);
+  for (size_t i = 0; i < n; i += P::kLanes) P::store(out + i, P::subtract_if(P::sub(q, P::load(a + i)), q));
+}
+
+template <typename P>
+void mul(uint64_t* out, const uint64_t* a, const uint64_t* b, size_t n, const Modulus& modulus) {
+  const typename P::Q q(simd::constants_of(modulus));
+  for (size_t i = 0; i < n; i += P::kLanes) P::store(out + i, P::mul(q, P::load(a + i), P::load(b + i)));
+}
+
+template <typename P>
+void mul_add(uint64_t* acc, const uint64_t* a, const uint64_t* b, size_t n, const Modulus& modulus) {
+  const simd::Constants constants = simd::constants_of(modulus);
+  const typename P::Q q(constants);
+  const auto modulus_word = P::set(constants.q);
+  for (size_t i = 0; i < n; i += P::kLanes) {
+    const auto sum = P::add(P::load(acc + i), P::mul(q, P::load(a + i), P::load(b + i)));
+    P::store(acc + i, P::subtract_if(sum, modulus_word));
+  }
+}
+
+template <typename P>
+void dot(uint64_t* out, const uint64_t* const* a, const uint64_t* const* b, size_t terms, size_t n,
+         const Modulus& modulus) {
+  const simd::Constants constants = simd::constants_of(modulus);
+  const typename P::Q q(constants);
+  const typename P::Folder folder(constants);
+  constexpr size_t kTogether = 16 / P::kLanes < 4 ? 16 / P::kLanes : 4;
+  for (size_t i = 0; i < n; i += kTogether * P::kLanes) {
+    typename P::Sum sum[kTogether];
+    for (size_t v = 0; v < kTogether; ++v) sum[v] = P::zero_sum();
+    for (size_t t = 0; t < terms; ++t)
+      for (size_t v = 0; v < kTogether; ++v)
+        P::accumulate(sum[v], P::load(a[t] + i + v * P::kLanes), P::load(b[t] + i + v * P::kLanes));
+    for (size_t v = 0; v < kTogether; ++v) P::store(out + i + v * P::kLanes, P::fold(q, folder, sum[v]));
+  }
+}
+
+template <typename P>
+void mul_scalar(uint64_t* out, const uint64_t* a, uint64_t w, size_t n, const Modulus& modulus) {
+  const simd::Constants constants = simd::constants_of(modulus);
+  const typename P::Q q(constants);
+  const typename P::F factor = P::factor(simd::factor_of(w, constants.q));
+  for (size_t i = 0; i < n; i += P::kLanes) P::store(out + i, P::mul_factor(q, P::load(a + i), factor));
+}
+
+template <typename P>
+void sub_mul_scalar(uint64_t* out, const uint64_t* a, const uint64_t* b, uint64_t w, size_t n,
+                    const Modulus& modulus) {
+  const simd::Constants constants = simd::constants_of(modulus);
+  const typename P::Q q(constants);
+  const auto modulus_word = P::set(constants.q);
+  const typename P::F factor = P::factor(simd::factor_of(w, constants.q));
+  for (size_t i = 0; i < n; i += P::kLanes) {
+    const auto difference = P::add(P::load(a + i), P::sub(modulus_word, P::load(b + i)));
+    P::store(out + i, P::mul_factor(q, difference, factor));
+  }
+}
+
+template <typename P>
+void switch_modulus(uint64_t* out, const uint64_t* a, size_t n, const Modulus& from, const Modulus& to) {
+  const simd::Constants source = simd::constants_of(from), target = simd::constants_of(to);
+  const typename P::Q q(target);
+  const typename P::F one = P::factor(simd::factor_of(1, target.q));
+  const auto q_word = P::set(target.q), half = P::set(source.q / 2);
+  // Words above half stand for a - from: they get -from mod `to` on top.
+  const auto offset = P::set(target.q - source.q % target.q);
+  for (size_t i = 0; i < n; i += P::kLanes) {
+    const auto word = P::load(a + i);
+    const auto reduced = P::mul_factor(q, word, one);
+    P::store(out + i, P::subtract_if(P::add(reduced, P::where_above(word, half, offset)), q_word));
+  }
+}
+
+template <typename P>
+void permute(uint64_t* out, const uint64_t* a, const uint32_t* index, size_t n) {
+  for (size_t i = 0; i < n; i += P::kLanes) P::store(out + i, P::gather(a, index + i));
+}
+
+template <typename P>
+constexpr Kernels make_kernels(std::string_view name) {
+  return {name,   ntt_forward<P>, ntt_inverse<P>, add<P>,        sub<P>,
+          neg<P>, mul<P>,         mul_add<P>,     dot<P>,        mul_scalar<P>,
+          sub_mul_scalar<P>,      switch_modulus<P>, permute<P>};
+}
+
+}  // namespace
+}  // namespace blindsight::ring

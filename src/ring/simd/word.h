@@ -1,0 +1,108 @@
+// Vector policy of one 64-bit word: the portable kernels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "blindsight/ring/simd/constants.h"
+
+namespace blindsight::ring {
+namespace {
+
+struct WordPolicy {
+  using W = std::uint64_t;
+  using V = std::uint64_t;  // forward transform: below 4q; inverse: below 2q
+  using Wide = unsigned __int128;
+  static constexpr std::size_t kLanes = 1;
+  static constexpr bool kDoubles = false;
+
+  struct Q {
+    explicit Q(const simd::Constants& c) : q(c.q), q2(2 * c.q), barrett(c.barrett64), shift(c.bits - 1) {}
+    std::uint64_t q, q2, barrett;
+    unsigned shift;
+  };
+  struct F {
+    std::uint64_t word, quotient;  // quotient: floor(w·2^52 / q)·2^12, so that a plain high product serves
+  };
+  using Tw = F;
+  struct Twiddles {
+    const std::uint64_t *words, *quotients;
+  };
+
+  static W load(const std::uint64_t* p) { return *p; }
+  static void store(std::uint64_t* p, W x) { *p = x; }
+  static W set(std::uint64_t x) { return x; }
+  static W add(W a, W b) { return a + b; }
+  static W sub(W a, W b) { return a - b; }
+  static W subtract_if(W x, W q) {
+    const std::uint64_t y = x - q;
+    return y < x ? y : x;  // x below 2^63: wraps exactly where x < q
+  }
+  static W where_above(W x, W bound, W value) { return x > bound ? value : 0; }
+  static W gather(const std::uint64_t* a, const std::uint32_t* index) { return a[*index]; }
+
+  static std::uint64_t high(std::uint64_t a, std::uint64_t b) { return static_cast<std::uint64_t>((Wide{a} * b) >> 64); }
+
+  /// x·w mod q in [0, 2q), any x below 2^52 (Shoup).
+  static std::uint64_t mul_lazy(const Q& q, std::uint64_t x, F w) { return x * w.word - high(x, w.quotient) * q.q; }
+  static F factor(const simd::Factor& f) { return {f.word, f.quotient << 12}; }
+  static W mul_factor(const Q& q, W x, F w) { return subtract_if(mul_lazy(q, x, w), q.q); }
+  /// Barrett with floor(2^(63 + bits) / q): the quotient falls short by 2 at most.
+  static W mul(const Q& q, W a, W b) {
+    const Wide product = Wide{a} * b;
+    const std::uint64_t quotient = high(static_cast<std::uint64_t>(product >> q.shift), q.barrett);
+    const std::uint64_t r = static_cast<std::uint64_t>(product) - quotient * q.q;
+    return subtract_if(subtract_if(r, q.q2), q.q);
+  }
+
+  using Sum = Wide;  // 4096 products of 100 bits
+  struct Folder {
+    explicit Folder(const simd::Constants& c)
+        : one(factor(simd::factor_of(1, c.q))), word(factor(simd::power_of_two(52, c.q))),
+          square(factor(simd::power_of_two(104, c.q))) {}
+    F one, word, square;
+  };
+  static Sum zero_sum() { return 0; }
+  static void accumulate(Sum& sum, W a, W b) { sum += Wide{a} * b; }
+  static W fold(const Q& q, const Folder& f, Sum sum) {
+    constexpr std::uint64_t kMask = (std::uint64_t{1} << 52) - 1;
+    const std::uint64_t low = static_cast<std::uint64_t>(sum) & kMask, middle = static_cast<std::uint64_t>(sum >> 52) & kMask;
+    return (mul_lazy(q, low, f.one) + mul_lazy(q, middle, f.word) +
+            mul_lazy(q, static_cast<std::uint64_t>(sum >> 104), f.square)) % q.q;
+  }
+
+  static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward, v.forward_quotient}; }
+  static Twiddles inverse_twiddles(const simd::TableView& v) { return {v.inverse, v.inverse_quotient}; }
+  static Tw twiddle(const simd::Factor& f) { return factor(f); }
+  static Tw splat(const Twiddles& t, std::size_t k) { return {t.words[k], t.quotients[k] << 12}; }
+
+  static V load_value(const std::uint64_t* p) { return *p; }
+  static void store_value(std::uint64_t* p, V x) { *p = x; }
+  static V enter(const Q&, W x) { return x; }
+  static W leave_forward(const Q& q, V x) { return subtract_if(subtract_if(x, q.q2), q.q); }
+  static W leave_inverse(const Q& q, V x) { return subtract_if(x, q.q); }
+
+  /// Harvey's lazy butterflies (2014, "Faster arithmetic for number-theoretic transforms").
+  template <bool>
+  static void forward(const Q& q, V& x, V& y, Tw w) {
+    const V reduced = subtract_if(x, q.q2), product = mul_lazy(q, y, w);
+    x = reduced + product;
+    y = reduced + q.q2 - product;
+  }
+  template <bool>
+  static void inverse(const Q& q, V& x, V& y, Tw w) {
+    const V difference = x + q.q2 - y;
+    x = subtract_if(x + y, q.q2);
+    y = mul_lazy(q, difference, w);
+  }
+  static void inverse_scaled(const Q& q, V& x, V& y, Tw scale, Tw scaled_last) {
+    const V difference = x + q.q2 - y;
+    x = mul_lazy(q, x + y, scale);
+    y = mul_lazy(q, difference, scaled_last);
+  }
+  static void zip(V&, V&) {}
+  static void unzip(V&, V&) {}
+};
+
+}  // namespace
+}  // namespace blindsight::ring
