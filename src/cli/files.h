@@ -1,0 +1,47 @@
+// The client's and server's files, read with every check that needs two of them at once.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "blindsight/ckks/keys.h"
+#include "blindsight/compiler/plan.h"
+#include "blindsight/runtime/client.h"
+#include "blindsight/vision/card.h"
+
+namespace blindsight::cli {
+
+inline constexpr const char* kSecretKeyFile = "secret.key";
+inline constexpr const char* kEvaluationKeysFile = "eval.keys";
+inline constexpr const char* kManifestFile = "manifest.bs";
+inline constexpr const char* kPlanFile = "plan.bs";
+
+/// Makes the directory and its parents. Throws IoError.
+void make_directory(const std::filesystem::path& directory);
+
+/// Reads a manifest; messages name the file.
+compiler::Manifest load_manifest(const std::filesystem::path& file);
+
+/// What a client works with. All of one model: KeyMismatch otherwise.
+struct ClientFiles {
+  runtime::Client client;
+  ckks::SecretKey secret;
+  vision::Card card;
+};
+/// From a key directory; its copy of the manifest unless another is given.
+ClientFiles load_client(const std::filesystem::path& keys, const std::optional<std::filesystem::path>& manifest);
+
+/// The card's labels, one for each output. Throws FormatError.
+vision::Card card_of(const compiler::Manifest& manifest);
+
+/// The tensor of an image file. Throws what reading and preprocessing throw; messages name the file.
+std::vector<double> read_tensor(const std::filesystem::path& file, const vision::Card& card, bool resize);
+
+/// The logits. Throws KeyMismatch where the result can't have been made with this secret: the slots of a result are
+/// real, and their imaginary parts carry only noise, unless the keys were others.
+std::vector<double> decrypt_checked(const runtime::Client& client, const ckks::SecretKey& secret,
+                                    const ckks::Ciphertext& result, const std::string& what);
+
+}  // namespace blindsight::cli

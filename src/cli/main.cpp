@@ -1,0 +1,3 @@
+#include "blindsight/cli/app.h"
+
+int main(int argc, char** argv) { return blindsight::cli::run(argc, argv); }

@@ -1,0 +1,55 @@
+// Client and server in one process, with the clock running: for a first look, for demonstrations and for measuring.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "blindsight/ckks/serialise.h"
+#include "blindsight/cli/zoo.h"
+#include "blindsight/runtime/client.h"
+#include "blindsight/runtime/executor.h"
+
+namespace blindsight::cli {
+
+/// One image's way.
+struct Passage {
+  std::vector<double> logits;
+  double encrypt_ms = 0;  ///< pack, encode, encrypt
+  double infer_ms = 0;    ///< expand the seed, run the program
+  double decrypt_ms = 0;  ///< decrypt, decode, softmax
+};
+
+/// Sizes of the files that would travel, for one image.
+struct TravelBytes {
+  std::size_t input = 0;
+  std::size_t result = 0;
+  std::size_t evaluation_keys = 0;
+};
+
+/// Immutable once made; classify() may be called from several threads.
+class Session {
+ public:
+  explicit Session(const compiler::Compiled& compiled, const std::string& card_json);
+  double keygen_ms() const { return keygen_ms_; }
+  /// Time to encode the server's weights.
+  double load_ms() const { return load_ms_; }
+  const runtime::Client& client() const { return client_; }
+
+  Passage classify(std::span<const double> tensor) const;
+  /// The bytes that the server would receive for one image.
+  Bytes upload(std::span<const double> tensor) const;
+  /// Measured on real files.
+  TravelBytes travel_bytes(std::span<const double> tensor) const;
+
+ private:
+  std::shared_ptr<const compiler::Program> program_;
+  runtime::Client client_;
+  double keygen_ms_ = 0, load_ms_ = 0;
+  ckks::SecretKey secret_;
+  ckks::EvaluationKeys keys_;
+  std::unique_ptr<const runtime::Executor> executor_;
+};
+
+}  // namespace blindsight::cli
