@@ -1,0 +1,183 @@
+// Built with AVX2 flags: only plain data and internal linkage here (see simd/constants.h). No contraction: every
+// fused multiply-add below is meant, and no other may appear.
+#include <immintrin.h>
+
+#include "blindsight/ring/simd/generic.h"
+
+namespace blindsight::ring {
+namespace {
+
+/// Products modulo q < 2^50 in double precision. Transform values are integers of magnitude at most 8q <= 2^53, signed,
+/// any representative. Bounds below are in units of q, worst case q = 2^50.
+struct Avx2Policy {
+  using W = __m256i;
+  using V = __m256d;
+  static constexpr std::size_t kLanes = 4;
+  static constexpr bool kDoubles = true;
+
+  struct Q {
+    explicit Q(const simd::Constants& c)
+        : word(set(c.q)), q(_mm256_set1_pd(static_cast<double>(c.q))),
+          inverse(_mm256_set1_pd(1.0 / static_cast<double>(c.q))) {}
+    W word;
+    V q, inverse;
+  };
+  struct F {
+    V word, ratio;  // w in [-q/2, q/2], w/q
+  };
+  using Tw = F;
+  struct Twiddles {
+    const double *words, *ratios;
+  };
+
+  static W load(const std::uint64_t* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
+  static void store(std::uint64_t* p, W x) { _mm256_store_si256(reinterpret_cast<__m256i*>(p), x); }
+  static W set(std::uint64_t x) { return _mm256_set1_epi64x(static_cast<long long>(x)); }
+  static W add(W a, W b) { return _mm256_add_epi64(a, b); }
+  static W sub(W a, W b) { return _mm256_sub_epi64(a, b); }
+  static W subtract_if(W x, W q) {
+    const W difference = _mm256_sub_epi64(x, q);
+    return _mm256_add_epi64(difference, _mm256_and_si256(_mm256_cmpgt_epi64(_mm256_setzero_si256(), difference), q));
+  }
+  static W where_above(W x, W bound, W value) { return _mm256_and_si256(_mm256_cmpgt_epi64(x, bound), value); }
+  static W gather(const std::uint64_t* a, const std::uint32_t* index) {
+    return _mm256_setr_epi64x(static_cast<long long>(a[index[0]]), static_cast<long long>(a[index[1]]),
+                              static_cast<long long>(a[index[2]]), static_cast<long long>(a[index[3]]));
+  }
+
+  /// Words below 2^52 to doubles: as the mantissa of 2^52 + x.
+  static V to_double(W x) {
+    const V magic = _mm256_set1_pd(0x1p52);
+    return _mm256_sub_pd(_mm256_castsi256_pd(_mm256_or_si256(x, _mm256_castpd_si256(magic))), magic);
+  }
+  /// Integers in [0, 2^52) to words.
+  static W to_word(V x) {
+    const V magic = _mm256_set1_pd(0x1p52);
+    return _mm256_xor_si256(_mm256_castpd_si256(_mm256_add_pd(x, magic)), _mm256_castpd_si256(magic));
+  }
+  static V round(V x) { return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+
+  /// (h + l) - quotient·q for the exact product h + l and a quotient of error below 1: every step is exact, since the
+  /// first difference is an integer of magnitude below 2^53.
+  static V remainder(const Q& q, V x, V w, V h, V quotient) {
+    const V l = _mm256_fmsub_pd(x, w, h);
+    return _mm256_add_pd(_mm256_fnmadd_pd(quotient, q.q, h), l);
+  }
+  /// x·w mod q, |x| <= B·q, B <= 8: the two roundings err by B/8 at most in the quotient, so |result| <= 1/2 + B/8.
+  static V mul_lazy(const Q& q, V x, F w) {
+    return remainder(q, x, w.word, _mm256_mul_pd(x, w.word), round(_mm256_mul_pd(x, w.ratio)));
+  }
+  /// x mod q in about [-1/2, 1/2].
+  static V tame(const Q& q, V x) {
+    return _mm256_fnmadd_pd(round(_mm256_mul_pd(x, q.inverse)), q.q, x);
+  }
+  /// |x| < q to [0, q).
+  static V positive(const Q& q, V x) {
+    // A negative number's own sign bit selects q.
+    return _mm256_add_pd(x, _mm256_and_pd(_mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_LT_OQ), q.q));
+  }
+
+  static F factor(const simd::Factor& f) { return {_mm256_set1_pd(f.centred), _mm256_set1_pd(f.ratio)}; }
+  /// x below 2^52: the quotient errs by 1/4 at most... and the result stays within (-q, q).
+  static W mul_factor(const Q& q, W x, F w) { return to_word(positive(q, mul_lazy(q, to_double(x), w))); }
+  /// a, b below q: three roundings err by 3/8 at most in the quotient.
+  static W mul(const Q& q, W a, W b) {
+    const V x = to_double(a), y = to_double(b), h = _mm256_mul_pd(x, y);
+    return to_word(positive(q, remainder(q, x, y, h, round(_mm256_mul_pd(h, q.inverse)))));
+  }
+
+  // Words split 25 + 25 bits: 4096 sums of cross products stay below 2^63.
+  struct Sum {
+    W low, middle, high;
+  };
+  struct Folder {
+    explicit Folder(const simd::Constants& c)
+        : p32(factor(simd::power_of_two(32, c.q))), p25(factor(simd::power_of_two(25, c.q))),
+          p57(factor(simd::power_of_two(57, c.q))), p50(factor(simd::power_of_two(50, c.q))),
+          p82(factor(simd::power_of_two(82, c.q))), one(factor(simd::factor_of(1, c.q))) {}
+    F p32, p25, p57, p50, p82, one;
+  };
+  static Sum zero_sum() { return {set(0), set(0), set(0)}; }
+  static void accumulate(Sum& sum, W a, W b) {
+    const W mask = set((1U << 25) - 1);
+    const W a0 = _mm256_and_si256(a, mask), b0 = _mm256_and_si256(b, mask);
+    const W a1 = _mm256_srli_epi64(a, 25), b1 = _mm256_srli_epi64(b, 25);
+    sum.low = add(sum.low, _mm256_mul_epu32(a0, b0));
+    sum.middle = add(sum.middle, add(_mm256_mul_epu32(a0, b1), _mm256_mul_epu32(a1, b0)));
+    sum.high = add(sum.high, _mm256_mul_epu32(a1, b1));
+  }
+  static V low_half(W x) { return to_double(_mm256_and_si256(x, set(0xffffffff))); }
+  static V high_half(W x) { return to_double(_mm256_srli_epi64(x, 32)); }
+  static W fold(const Q& q, const Folder& f, const Sum& sum) {
+    const V low = _mm256_add_pd(mul_lazy(q, low_half(sum.low), f.one), mul_lazy(q, high_half(sum.low), f.p32));
+    const V middle = _mm256_add_pd(mul_lazy(q, low_half(sum.middle), f.p25), mul_lazy(q, high_half(sum.middle), f.p57));
+    const V high = _mm256_add_pd(mul_lazy(q, low_half(sum.high), f.p50), mul_lazy(q, high_half(sum.high), f.p82));
+    return to_word(positive(q, tame(q, _mm256_add_pd(_mm256_add_pd(low, middle), high))));
+  }
+
+  static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward_centred, v.forward_ratio}; }
+  static Twiddles inverse_twiddles(const simd::TableView& v) { return {v.inverse_centred, v.inverse_ratio}; }
+  static Tw twiddle(const simd::Factor& f) { return factor(f); }
+  static Tw splat(const Twiddles& t, std::size_t k) {
+    return {_mm256_broadcast_sd(t.words + k), _mm256_broadcast_sd(t.ratios + k)};
+  }
+  template <std::size_t kCount>
+  static Tw tile(const Twiddles& t, std::size_t k) {
+    if constexpr (kCount == 2)
+      return {_mm256_broadcast_pd(reinterpret_cast<const __m128d*>(t.words + k)),
+              _mm256_broadcast_pd(reinterpret_cast<const __m128d*>(t.ratios + k))};
+    else
+      return {_mm256_load_pd(t.words + k), _mm256_load_pd(t.ratios + k)};
+  }
+
+  // The array holds the doubles' bits while a transform runs.
+  static V load_value(const std::uint64_t* p) { return _mm256_castsi256_pd(load(p)); }
+  static void store_value(std::uint64_t* p, V x) { store(p, _mm256_castpd_si256(x)); }
+  static V enter(const Q&, W x) { return to_double(x); }
+  static W leave_forward(const Q& q, V x) { return to_word(positive(q, tame(q, x))); }
+  static W leave_inverse(const Q& q, V x) { return to_word(positive(q, tame(q, x))); }
+
+  /// With x tamed in the first of every two levels, B stays below 2: B' <= 1/2 + (1/2 + B/8), then
+  /// B'' <= B' + 1/2 + B'/8.
+  template <bool kTame>
+  static void forward(const Q& q, V& x, V& y, Tw w) {
+    if constexpr (kTame) x = tame(q, x);
+    const V product = mul_lazy(q, y, w);
+    y = _mm256_sub_pd(x, product);
+    x = _mm256_add_pd(x, product);
+  }
+  /// Sums of sums are tamed, so B <= 2 goes in and comes out of every two levels, with 8 in between at most.
+  template <bool kTame>
+  static void inverse(const Q& q, V& x, V& y, Tw w) {
+    const V difference = _mm256_sub_pd(x, y), sum = _mm256_add_pd(x, y);
+    x = kTame ? tame(q, sum) : sum;
+    y = mul_lazy(q, difference, w);
+  }
+  static void inverse_scaled(const Q& q, V& x, V& y, Tw scale, Tw scaled_last) {
+    const V difference = _mm256_sub_pd(x, y), sum = _mm256_add_pd(x, y);
+    x = mul_lazy(q, sum, scale);
+    y = mul_lazy(q, difference, scaled_last);
+  }
+  static void zip(V& x, V& y) {
+    const V even = _mm256_unpacklo_pd(x, y), odd = _mm256_unpackhi_pd(x, y);  // x0 y0 x2 y2, x1 y1 x3 y3
+    x = _mm256_permute2f128_pd(even, odd, 0x20);
+    y = _mm256_permute2f128_pd(even, odd, 0x31);
+  }
+  static void unzip(V& x, V& y) {
+    const V low = _mm256_permute2f128_pd(x, y, 0x20), high = _mm256_permute2f128_pd(x, y, 0x31);
+    x = _mm256_unpacklo_pd(low, high);
+    y = _mm256_unpackhi_pd(low, high);
+  }
+};
+
+}  // namespace
+
+namespace simd {
+
+const Kernels& avx2_kernels() {
+  static constinit const Kernels table = make_kernels<Avx2Policy>("avx2");
+  return table;
+}
+
+}  // namespace simd
+}  // namespace blindsight::ring

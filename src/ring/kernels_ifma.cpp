@@ -1,0 +1,60 @@
+// Built with AVX-512 flags: only plain data and internal linkage here (see simd/constants.h).
+#include <immintrin.h>
+
+#include "blindsight/ring/simd/generic.h"
+#include "blindsight/ring/simd/ifma.h"
+
+namespace blindsight::ring {
+namespace {
+
+struct IfmaLanes {
+  using Vector = __m512i;
+  static Vector load(const std::uint64_t* p) { return _mm512_load_si512(p); }
+  static void store(std::uint64_t* p, Vector x) { _mm512_store_si512(p, x); }
+  static Vector set(std::uint64_t x) { return _mm512_set1_epi64(static_cast<long long>(x)); }
+  static Vector add(Vector a, Vector b) { return _mm512_add_epi64(a, b); }
+  static Vector sub(Vector a, Vector b) { return _mm512_sub_epi64(a, b); }
+  static Vector min(Vector a, Vector b) { return _mm512_min_epu64(a, b); }
+  static Vector bit_and(Vector a, Vector b) { return _mm512_and_si512(a, b); }
+  static Vector shift_left(Vector a, unsigned count) { return _mm512_slli_epi64(a, count); }
+  static Vector shift_right(Vector a, unsigned count) { return _mm512_srli_epi64(a, count); }
+  static Vector where_above(Vector x, Vector bound, Vector value) {
+    return _mm512_maskz_mov_epi64(_mm512_cmpgt_epu64_mask(x, bound), value);
+  }
+  static Vector multiply_add_low(Vector c, Vector a, Vector b) { return _mm512_madd52lo_epu64(c, a, b); }
+  static Vector multiply_add_high(Vector c, Vector a, Vector b) { return _mm512_madd52hi_epu64(c, a, b); }
+  static Vector gather(const std::uint64_t* a, const std::uint32_t* index) {
+    return _mm512_i32gather_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), a, 8);
+  }
+  template <std::size_t kCount>
+  static Vector tile(const std::uint64_t* p) {
+    if constexpr (kCount == 2)
+      return _mm512_broadcast_i64x2(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
+    else if constexpr (kCount == 4)
+      return _mm512_broadcast_i64x4(_mm256_load_si256(reinterpret_cast<const __m256i*>(p)));
+    else
+      return _mm512_load_si512(p);
+  }
+  static void zip(Vector& x, Vector& y) {
+    const Vector low = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), y);
+    y = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), y);
+    x = low;
+  }
+  static void unzip(Vector& x, Vector& y) {
+    const Vector even = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), y);
+    y = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), y);
+    x = even;
+  }
+};
+
+}  // namespace
+
+namespace simd {
+
+const Kernels& ifma_kernels() {
+  static constinit const Kernels table = make_kernels<IfmaPolicy<IfmaLanes>>("ifma");
+  return table;
+}
+
+}  // namespace simd
+}  // namespace blindsight::ring

@@ -1,0 +1,125 @@
+// Vector policy of eight 52-bit multipliers, over a lane type I: the AVX-512-IFMA instructions (ifma_lanes.h) or their
+// exact scalar model (ifma_model.h), so that this logic is tested on machines that lack them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "blindsight/ring/simd/constants.h"
+
+namespace blindsight::ring {
+namespace {
+
+template <typename I>
+struct IfmaPolicy {
+  using W = typename I::Vector;
+  using V = W;  // forward transform: below 4q < 2^52; inverse: below 2q
+  static constexpr std::size_t kLanes = 8;
+  static constexpr bool kDoubles = false;
+
+  struct Q {
+    explicit Q(const simd::Constants& c)
+        : q(set(c.q)), q2(set(2 * c.q)), minus_q(set((std::uint64_t{1} << 52) - c.q)), barrett(set(c.barrett52)),
+          mask(set((std::uint64_t{1} << 52) - 1)), shift(52 - c.bits) {}
+    W q, q2, minus_q, barrett, mask;
+    unsigned shift;
+  };
+  struct F {
+    W word, quotient;
+  };
+  using Tw = F;
+  struct Twiddles {
+    const std::uint64_t *words, *quotients;
+  };
+
+  static W load(const std::uint64_t* p) { return I::load(p); }
+  static void store(std::uint64_t* p, W x) { I::store(p, x); }
+  static W set(std::uint64_t x) { return I::set(x); }
+  static W add(W a, W b) { return I::add(a, b); }
+  static W sub(W a, W b) { return I::sub(a, b); }
+  static W subtract_if(W x, W q) { return I::min(x, I::sub(x, q)); }  // the difference wraps where x < q
+  static W where_above(W x, W bound, W value) { return I::where_above(x, bound, value); }
+  static W gather(const std::uint64_t* a, const std::uint32_t* index) { return I::gather(a, index); }
+
+  /// x·w mod q in [0, 2q), any x below 2^52 (Shoup): three multiplications. Adding the product with 2^52 - q
+  /// subtracts the one with q, modulo 2^52.
+  static W mul_lazy(const Q& q, W x, F w) {
+    const W zero = set(0);
+    const W quotient = I::multiply_add_high(zero, x, w.quotient);
+    return I::bit_and(I::multiply_add_low(I::multiply_add_low(zero, x, w.word), quotient, q.minus_q), q.mask);
+  }
+  static F factor(const simd::Factor& f) { return {set(f.word), set(f.quotient)}; }
+  static W mul_factor(const Q& q, W x, F w) { return subtract_if(mul_lazy(q, x, w), q.q); }
+  /// Barrett: the high half of 2a · 2^(52 - bits)·b is floor(a·b / 2^(bits - 1)); times floor(2^(51 + bits) / q), the
+  /// quotient falls short by 2 at most.
+  static W mul(const Q& q, W a, W b) {
+    const W zero = set(0);
+    const W high = I::multiply_add_high(zero, I::add(a, a), I::shift_left(b, q.shift));
+    const W quotient = I::multiply_add_high(zero, high, q.barrett);
+    const W r = I::multiply_add_low(I::multiply_add_low(zero, a, b), quotient, q.minus_q);
+    return subtract_if(subtract_if(I::bit_and(r, q.mask), q.q2), q.q);
+  }
+
+  // 4096 low halves stay below 2^64.
+  struct Sum {
+    W low, high;
+  };
+  struct Folder {
+    explicit Folder(const simd::Constants& c)
+        : one(factor(simd::factor_of(1, c.q))), word(factor(simd::power_of_two(52, c.q))),
+          square(factor(simd::power_of_two(104, c.q))), q4(set(4 * c.q)) {}
+    F one, word, square;
+    W q4;
+  };
+  static Sum zero_sum() { return {set(0), set(0)}; }
+  static void accumulate(Sum& sum, W a, W b) {
+    sum.low = I::multiply_add_low(sum.low, a, b);
+    sum.high = I::multiply_add_high(sum.high, a, b);
+  }
+  static W fold(const Q& q, const Folder& f, const Sum& sum) {
+    const W low = I::bit_and(sum.low, q.mask);
+    const W carried = I::add(sum.high, I::shift_right(sum.low, 52));
+    const W middle = I::bit_and(carried, q.mask), high = I::shift_right(carried, 52);
+    const W total = I::add(I::add(mul_lazy(q, low, f.one), mul_lazy(q, middle, f.word)), mul_lazy(q, high, f.square));
+    return subtract_if(subtract_if(subtract_if(total, f.q4), q.q2), q.q);
+  }
+
+  static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward, v.forward_quotient}; }
+  static Twiddles inverse_twiddles(const simd::TableView& v) { return {v.inverse, v.inverse_quotient}; }
+  static Tw twiddle(const simd::Factor& f) { return factor(f); }
+  static Tw splat(const Twiddles& t, std::size_t k) { return {set(t.words[k]), set(t.quotients[k])}; }
+  template <std::size_t kCount>
+  static Tw tile(const Twiddles& t, std::size_t k) {
+    return {I::template tile<kCount>(t.words + k), I::template tile<kCount>(t.quotients + k)};
+  }
+
+  static V load_value(const std::uint64_t* p) { return I::load(p); }
+  static void store_value(std::uint64_t* p, V x) { I::store(p, x); }
+  static V enter(const Q&, W x) { return x; }
+  static W leave_forward(const Q& q, V x) { return subtract_if(subtract_if(x, q.q2), q.q); }
+  static W leave_inverse(const Q& q, V x) { return subtract_if(x, q.q); }
+
+  /// Harvey's lazy butterflies (2014, "Faster arithmetic for number-theoretic transforms").
+  template <bool>
+  static void forward(const Q& q, V& x, V& y, Tw w) {
+    const V reduced = subtract_if(x, q.q2), product = mul_lazy(q, y, w);
+    x = I::add(reduced, product);
+    y = I::sub(I::add(reduced, q.q2), product);
+  }
+  template <bool>
+  static void inverse(const Q& q, V& x, V& y, Tw w) {
+    const V difference = I::sub(I::add(x, q.q2), y);
+    x = subtract_if(I::add(x, y), q.q2);
+    y = mul_lazy(q, difference, w);
+  }
+  static void inverse_scaled(const Q& q, V& x, V& y, Tw scale, Tw scaled_last) {
+    const V difference = I::sub(I::add(x, q.q2), y);
+    x = mul_lazy(q, I::add(x, y), scale);
+    y = mul_lazy(q, difference, scaled_last);
+  }
+  static void zip(V& x, V& y) { I::zip(x, y); }
+  static void unzip(V& x, V& y) { I::unzip(x, y); }
+};
+
+}  // namespace
+}  // namespace blindsight::ring
