@@ -49,7 +49,7 @@ std::size_t position(Random& random, const Input& input) {
 }
 
 void overwrite_word(Random& random, Input& input) {
-  constexpr std::uint64_t kNasty[] = {0,       1,           0x7f,        0xff,       0x7fff, 0xffff,
+  constexpr std::uint64_t kNasty[] = {0,        1,           0x7f,        0xff,       0x7fff,     0xffff,
                                       1u << 20, 0x7fffffffu, 0xffffffffu, 1ULL << 40, 1ULL << 63, ~0ULL};
   const std::uint64_t value = kNasty[below(random, std::size(kNasty))];
   const std::size_t width = std::size_t{1} << below(random, 4);

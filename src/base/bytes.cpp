@@ -16,6 +16,8 @@ void ByteWriter::put(std::uint64_t v, int bytes) {
   for (int i = 0; i < bytes; ++i) bytes_.push_back(static_cast<std::uint8_t>(v >> (8 * i)));
 }
 
+void ByteWriter::raw(std::span<const std::uint8_t> data) { bytes_.insert(bytes_.end(), data.begin(), data.end()); }
+
 void ByteWriter::f64(double v) { u64(std::bit_cast<std::uint64_t>(v)); }
 
 void ByteWriter::text(std::string_view s) {

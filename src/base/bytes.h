@@ -21,7 +21,7 @@ class ByteWriter {
   void u32(std::uint32_t v) { put(v, 4); }
   void u64(std::uint64_t v) { put(v, 8); }
   void f64(double v);
-  void raw(std::span<const std::uint8_t> data) { bytes_.insert(bytes_.end(), data.begin(), data.end()); }
+  void raw(std::span<const std::uint8_t> data);
   /// Length (u32) and characters.
   void text(std::string_view s);
   /// `bits` (1..64) low bits of every word, packed without gaps, the last byte zero-padded.

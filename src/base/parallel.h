@@ -27,8 +27,8 @@ int thread_count();
 
 #ifdef __SANITIZE_THREAD__
 namespace detail {
-/// Debian's libtbb is not instrumented, so ThreadSanitizer would report its hand-overs as races and miss ours. Under it,
-/// loops run on plain threads, which it understands.
+/// Debian's libtbb is not instrumented, so ThreadSanitizer would report its hand-overs as races and miss ours. Under
+/// it, loops run on plain threads, which it understands.
 void plain_parallel_for(std::size_t count, const std::function<void(std::size_t)>& f);
 }  // namespace detail
 #endif
