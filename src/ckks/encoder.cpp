@@ -107,13 +107,8 @@ void Encoder::transform(std::vector<Complex>& values, bool inverse) const {
 }
 
 Plaintext Encoder::encode(std::span<const Complex> values, double scale, unsigned level) const {
-  const std::size_t slots = context_->slots();
-  if (values.size() > slots) {
-    throw InvalidArgument(std::to_string(values.size()) + " values don't fit " + std::to_string(slots) + " slots");
-  }
-  std::vector<Complex> embedded(slots);
-  for (std::size_t j = 0; j < values.size(); ++j) embedded[slot_[j]] = mirror_[j] ? std::conj(values[j]) : values[j];
-  return round_to_plaintext(std::move(embedded), scale, level);
+  if (level > context_->max_level()) throw InvalidArgument("level " + std::to_string(level) + " is above the highest");
+  return {to_ring(values, scale, context_->basis(level), level), scale};
 }
 
 Plaintext Encoder::encode(std::span<const double> values, double scale, unsigned level) const {
@@ -121,14 +116,25 @@ Plaintext Encoder::encode(std::span<const double> values, double scale, unsigned
   return encode(std::span<const Complex>(complex), scale, level);
 }
 
+ring::EvalPoly Encoder::encode_extended(std::span<const double> values, double scale, unsigned level) const {
+  if (level > context_->max_level()) throw InvalidArgument("level " + std::to_string(level) + " is above the highest");
+  const std::vector<Complex> complex(values.begin(), values.end());
+  return to_ring(complex, scale, context_->extended_basis(level), level);
+}
+
 Plaintext Encoder::encode_constant(double value, double scale, unsigned level) const {
   return encode(std::vector<double>(context_->slots(), value), scale, level);
 }
 
-Plaintext Encoder::round_to_plaintext(std::vector<Complex> embedded, double scale, unsigned level) const {
+ring::EvalPoly Encoder::to_ring(std::span<const Complex> values, double scale, const ring::BasisPtr& basis,
+                                unsigned level) const {
   if (!(scale > 0) || !std::isfinite(scale)) throw InvalidArgument("a scale of " + std::to_string(scale));
-  if (level > context_->max_level()) throw InvalidArgument("level " + std::to_string(level) + " is above the highest");
   const std::size_t slots = context_->slots();
+  if (values.size() > slots) {
+    throw InvalidArgument(std::to_string(values.size()) + " values don't fit " + std::to_string(slots) + " slots");
+  }
+  std::vector<Complex> embedded(slots);
+  for (std::size_t j = 0; j < values.size(); ++j) embedded[slot_[j]] = mirror_[j] ? std::conj(values[j]) : values[j];
   transform(embedded, true);
   const double factor = scale / static_cast<double>(slots);
   const double bound = std::min(std::ldexp(1.0, 62), std::exp2(std::min(context_->log_q(level) - 1, 100.0)));
@@ -142,12 +148,12 @@ Plaintext Encoder::round_to_plaintext(std::vector<Complex> embedded, double scal
     coefficients[j] = std::llrint(z.real());
     coefficients[j + slots] = std::llrint(z.imag());
   }
-  ring::CoeffPoly poly(context_->basis(level));
+  ring::CoeffPoly poly(basis);
   parallel_for(poly.limbs(), [&](std::size_t l) {
-    const ring::Modulus& q = poly.basis()->modulus(l);
+    const ring::Modulus& q = basis->modulus(l);
     for (std::size_t i = 0; i < poly.n(); ++i) poly.limb(l)[i] = q.from_signed(coefficients[i]);
   });
-  return {ring::to_eval(std::move(poly)), scale};
+  return ring::to_eval(std::move(poly));
 }
 
 std::vector<Complex> Encoder::decode_complex(const Plaintext& plaintext) const {

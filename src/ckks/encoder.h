@@ -21,6 +21,8 @@ class Encoder {
   /// modulus.
   Plaintext encode(std::span<const double> values, double scale, unsigned level) const;
   Plaintext encode(std::span<const std::complex<double>> values, double scale, unsigned level) const;
+  /// Over Q_level·P, for products with extended ciphertexts.
+  ring::EvalPoly encode_extended(std::span<const double> values, double scale, unsigned level) const;
   /// The same value in every slot.
   Plaintext encode_constant(double value, double scale, unsigned level) const;
   std::vector<double> decode(const Plaintext& plaintext) const;
@@ -29,7 +31,8 @@ class Encoder {
  private:
   using Complex = std::complex<double>;
   void transform(std::vector<Complex>& values, bool inverse) const;
-  Plaintext round_to_plaintext(std::vector<Complex> embedded, double scale, unsigned level) const;
+  ring::EvalPoly to_ring(std::span<const Complex> values, double scale, const ring::BasisPtr& basis,
+                         unsigned level) const;
 
   ContextPtr context_;
   std::vector<Complex> twist_;        // ζ^j, j < N/2

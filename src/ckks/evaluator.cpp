@@ -212,10 +212,8 @@ EvalPoly Evaluator::mod_down(EvalPoly extended, unsigned level) const {
   convert_base(in, from, out, to, n);
   parallel_for(level + 1, [&](std::size_t l) {
     const Modulus& q = context_->q(l);
-    std::uint64_t p = 1;
-    for (std::size_t i = 0; i < specials; ++i) p = q.mul(p, q.reduce(context_->p(i).value()));
     kernels().ntt_forward(out[l], context_->basis(level)->tables(l));
-    kernels().sub_mul_scalar(out[l], extended.limb(l), out[l], q.inverse(p), n, q);
+    kernels().sub_mul_scalar(out[l], extended.limb(l), out[l], context_->p_inverse_mod_q(l), n, q);
   });
   return correction;
 }
@@ -257,14 +255,18 @@ void Evaluator::drop_to_level_inplace(Ciphertext& a, unsigned level) const {
   for (EvalPoly& part : a.parts) part.truncate(context_->basis(level));
 }
 
-Ciphertext Evaluator::apply_galois(const Ciphertext& a, std::span<const EvalPoly> digits, std::uint32_t element,
-                                   const EvaluationKeys& keys) const {
+const KeySwitchKey& Evaluator::galois_key(const EvaluationKeys& keys, std::uint32_t element) const {
   const auto key = keys.galois.find(element);
   if (key == keys.galois.end()) {
     throw KeyMismatch("the evaluation keys hold no Galois key of element " + std::to_string(element));
   }
+  return key->second;
+}
+
+Ciphertext Evaluator::apply_galois(const Ciphertext& a, std::span<const EvalPoly> digits, std::uint32_t element,
+                                   const EvaluationKeys& keys) const {
   const unsigned level = a.level();
-  Pair switched = inner_product(digits, key->second, level);
+  Pair switched = inner_product(digits, galois_key(keys, element), level);
   const auto index = context_->automorphism_index(element);
   EvalPoly body = mod_down(std::move(switched.first), level);
   ring::add_inplace(body, a.parts[0]);
@@ -292,6 +294,92 @@ Hoisted Evaluator::hoist(const Ciphertext& a) const {
 Ciphertext Evaluator::rotate(const Hoisted& a, int k, const EvaluationKeys& keys) const {
   const std::uint32_t element = context_->rotation_element(k);
   return element == 1 ? *a.source : apply_galois(*a.source, a.digits, element, keys);
+}
+
+/// extended += P·a; P·a vanishes modulo P.
+void Evaluator::add_times_p(EvalPoly& extended, const EvalPoly& a) const {
+  parallel_for(a.limbs(), [&](std::size_t l) {
+    const Modulus& q = context_->q(l);
+    ring::AlignedVector<std::uint64_t> product(a.n());
+    kernels().mul_scalar(product.data(), a.limb(l), context_->p_mod_q(l), a.n(), q);
+    kernels().add(extended.limb(l), extended.limb(l), product.data(), a.n(), q);
+  });
+}
+
+ExtendedCiphertext Evaluator::extend(const Ciphertext& a) const {
+  require_parts(a, 2);
+  const ring::BasisPtr& extended = context_->extended_basis(a.level());
+  ExtendedCiphertext result{EvalPoly(extended), EvalPoly(extended), a.scale, a.level()};
+  add_times_p(result.body, a.parts[0]);
+  add_times_p(result.mask, a.parts[1]);
+  return result;
+}
+
+std::vector<EvalPoly> Evaluator::hoist(const ExtendedCiphertext& a) const {
+  return decompose(mod_down(a.mask, a.level));
+}
+
+ExtendedCiphertext Evaluator::rotate_extended(const Hoisted& a, int k, const EvaluationKeys& keys) const {
+  const std::uint32_t element = context_->rotation_element(k);
+  if (element == 1) return extend(*a.source);
+  const unsigned level = a.source->level();
+  Pair switched = inner_product(a.digits, galois_key(keys, element), level);
+  add_times_p(switched.first, a.source->parts[0]);
+  const auto index = context_->automorphism_index(element);
+  return {ring::automorphism(switched.first, index), ring::automorphism(switched.second, index), a.source->scale,
+          level};
+}
+
+void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::span<const EvalPoly> digits,
+                            int k, const EvaluationKeys& keys) const {
+  require_same_level(acc.level, a.level);
+  require_same_scale(acc.scale, a.scale);
+  const std::uint32_t element = context_->rotation_element(k);
+  Pair switched = inner_product(digits, galois_key(keys, element), a.level);
+  ring::add_inplace(switched.first, a.body);
+  const auto index = context_->automorphism_index(element);
+  ring::add_inplace(acc.body, ring::automorphism(switched.first, index));
+  ring::add_inplace(acc.mask, ring::automorphism(switched.second, index));
+}
+
+void Evaluator::add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const {
+  require_same_level(a.level, b.level);
+  require_same_scale(a.scale, b.scale);
+  ring::add_inplace(a.body, b.body);
+  ring::add_inplace(a.mask, b.mask);
+}
+
+ExtendedCiphertext Evaluator::dot_plain(std::span<const ExtendedCiphertext* const> cts,
+                                        std::span<const EvalPoly* const> plains, double plain_scale) const {
+  if (cts.empty() || cts.size() != plains.size()) {
+    throw InvalidArgument(std::to_string(cts.size()) + " ciphertexts and " + std::to_string(plains.size()) +
+                          " plaintexts to multiply");
+  }
+  for (const ExtendedCiphertext* ct : cts) {
+    require_same_level(cts[0]->level, ct->level);
+    require_same_scale(cts[0]->scale, ct->scale);
+  }
+  const ring::BasisPtr& extended = context_->extended_basis(cts[0]->level);
+  ExtendedCiphertext result{EvalPoly(extended), EvalPoly(extended), cts[0]->scale * plain_scale, cts[0]->level};
+  parallel_for(extended->size(), [&](std::size_t l) {
+    std::vector<const std::uint64_t*> body(cts.size()), mask(cts.size()), w(cts.size());
+    for (std::size_t i = 0; i < cts.size(); ++i) {
+      body[i] = cts[i]->body.limb(l);
+      mask[i] = cts[i]->mask.limb(l);
+      w[i] = plains[i]->limb(l);
+    }
+    kernels().dot(result.body.limb(l), body.data(), w.data(), w.size(), context_->n(), extended->modulus(l));
+    kernels().dot(result.mask.limb(l), mask.data(), w.data(), w.size(), context_->n(), extended->modulus(l));
+  });
+  return result;
+}
+
+Ciphertext Evaluator::mod_down(const ExtendedCiphertext& a) const {
+  Ciphertext result;
+  result.scale = a.scale;
+  result.parts.push_back(mod_down(a.body, a.level));
+  result.parts.push_back(mod_down(a.mask, a.level));
+  return result;
 }
 
 Ciphertext Evaluator::dot_plain(std::span<const Ciphertext* const> cts,

@@ -15,6 +15,14 @@ struct Hoisted {
   std::vector<ring::EvalPoly> digits;
 };
 
+/// P times a ciphertext, over Q_level·P: where sums of rotations stay until one ModDown serves them all ("double
+/// hoisting": Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux 2021, section 4.2).
+struct ExtendedCiphertext {
+  ring::EvalPoly body, mask;
+  double scale = 1;
+  unsigned level = 0;
+};
+
 /// Stateless apart from the context. Every method throws InvalidArgument where levels or scales don't fit, KeyMismatch
 /// where a key is absent.
 class Evaluator {
@@ -43,6 +51,19 @@ class Evaluator {
   Ciphertext conjugate(const Ciphertext& a, const EvaluationKeys& keys) const;
   Hoisted hoist(const Ciphertext& a) const;
   Ciphertext rotate(const Hoisted& a, int k, const EvaluationKeys& keys) const;
+  ExtendedCiphertext extend(const Ciphertext& a) const;
+  /// The digits of the second part after its ModDown. `a` must outlive the result's use.
+  std::vector<ring::EvalPoly> hoist(const ExtendedCiphertext& a) const;
+  ExtendedCiphertext rotate_extended(const Hoisted& a, int k, const EvaluationKeys& keys) const;
+  /// acc += rot_k(a), `digits` from hoist(a).
+  void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::span<const ring::EvalPoly> digits, int k,
+                   const EvaluationKeys& keys) const;
+  void add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const;
+  /// Σ_i plains[i]·cts[i] with plaintexts over Q_level·P at `plain_scale`, one reduction a word.
+  ExtendedCiphertext dot_plain(std::span<const ExtendedCiphertext* const> cts,
+                               std::span<const ring::EvalPoly* const> plains, double plain_scale) const;
+  Ciphertext mod_down(const ExtendedCiphertext& a) const;
+
   /// Σ_i plain[i]·cts[i], one reduction a word. All of one level; scales of the products must agree.
   Ciphertext dot_plain(std::span<const Ciphertext* const> cts, std::span<const Plaintext* const> plains) const;
 
@@ -51,6 +72,8 @@ class Evaluator {
   std::vector<ring::EvalPoly> decompose(const ring::EvalPoly& part) const;
   Pair inner_product(std::span<const ring::EvalPoly> digits, const KeySwitchKey& key, unsigned level) const;
   ring::EvalPoly mod_down(ring::EvalPoly extended, unsigned level) const;
+  const KeySwitchKey& galois_key(const EvaluationKeys& keys, std::uint32_t element) const;
+  void add_times_p(ring::EvalPoly& extended, const ring::EvalPoly& a) const;
   Ciphertext apply_galois(const Ciphertext& a, std::span<const ring::EvalPoly> digits, std::uint32_t element,
                           const EvaluationKeys& keys) const;
   ContextPtr context_;

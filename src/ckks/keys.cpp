@@ -51,9 +51,7 @@ void add_gadget(const Context& context, EvalPoly& b, const EvalPoly& from, std::
   ring::AlignedVector<std::uint64_t> product(b.n());
   for (std::size_t l = first; l < last; ++l) {
     const ring::Modulus& q = context.q(l);
-    std::uint64_t p = 1;
-    for (std::size_t i = 0; i < context.special_limbs(); ++i) p = q.mul(p, q.reduce(context.p(i).value()));
-    kernels.mul_scalar(product.data(), from.limb(l), p, b.n(), q);
+    kernels.mul_scalar(product.data(), from.limb(l), context.p_mod_q(l), b.n(), q);
     kernels.add(b.limb(l), b.limb(l), product.data(), b.n(), q);
   }
 }

@@ -76,6 +76,19 @@ std::vector<Term> split_rotations(std::span<const std::uint32_t> rotations, std:
   return best;
 }
 
+std::vector<std::vector<int>> fold_rounds(const LinearTransformPlan& plan) {
+  std::vector<std::vector<int>> rounds;
+  const auto& folds = plan.folds;
+  for (std::size_t i = 0; i < folds.size(); i += 2) {
+    if (i + 1 < folds.size()) {
+      rounds.push_back({folds[i], folds[i + 1], folds[i] + folds[i + 1]});
+    } else {
+      rounds.push_back({folds[i]});
+    }
+  }
+  return rounds;
+}
+
 std::vector<int> rotations_of(const LinearTransformPlan& plan, std::uint32_t slots) {
   std::set<int> all;
   const int n = static_cast<int>(slots);
@@ -83,62 +96,91 @@ std::vector<int> rotations_of(const LinearTransformPlan& plan, std::uint32_t slo
     all.insert(positive(term.baby, n));
     all.insert(positive(term.giant, n));
   }
-  for (int fold : plan.folds) all.insert(positive(fold, n));
+  for (const auto& round : fold_rounds(plan)) {
+    for (int fold : round) all.insert(positive(fold, n));
+  }
   all.erase(0);
   return {all.begin(), all.end()};
 }
 
 EncodedTransform encode_transform(const Encoder& encoder, const LinearTransformPlan& plan,
                                   std::span<const std::vector<double>> diagonals, double scale, unsigned level) {
-  EncodedTransform result{plan, std::vector<Plaintext>(plan.terms.size())};
+  EncodedTransform result{plan, std::vector<ring::EvalPoly>(plan.terms.size()), scale, level};
   parallel_for(plan.terms.size(), [&](std::size_t i) {
     Term& term = result.plan.terms[i];
     const std::vector<double>& diagonal = diagonals[term.diagonal];
+    const int giant = positive(term.giant, static_cast<int>(diagonal.size()));
     result.diagonals[i] =
-        encoder.encode(rotated_right(diagonal, static_cast<std::size_t>(
-                                                   positive(term.giant, static_cast<int>(diagonal.size())))),
-                       scale, level);
+        encoder.encode_extended(rotated_right(diagonal, static_cast<std::size_t>(giant)), scale, level);
     term.diagonal = static_cast<std::uint32_t>(i);
   });
   return result;
 }
 
+namespace {
+
+/// Rotations of x by every baby step.
+std::map<int, ExtendedCiphertext> baby_steps(const Evaluator& evaluator, std::span<const Term> terms,
+                                             const Ciphertext& x, const EvaluationKeys& keys) {
+  std::map<int, ExtendedCiphertext> steps;
+  for (const Term& term : terms) steps.emplace(term.baby, ExtendedCiphertext{});
+  std::vector<std::pair<const int, ExtendedCiphertext>*> entries;
+  for (auto& entry : steps) entries.push_back(&entry);
+  const bool rotates = steps.size() > 1 || entries[0]->first != 0;
+  const Hoisted hoisted = rotates ? evaluator.hoist(x) : Hoisted{&x, {}};
+  parallel_for(entries.size(), [&](std::size_t i) {
+    entries[i]->second = evaluator.rotate_extended(hoisted, entries[i]->first, keys);
+  });
+  return steps;
+}
+
+/// Inner sums of every giant step.
+std::map<int, ExtendedCiphertext> inner_sums(const Evaluator& evaluator, const EncodedTransform& transform,
+                                             const std::map<int, ExtendedCiphertext>& babies) {
+  struct Group {
+    std::vector<const ExtendedCiphertext*> cts;
+    std::vector<const ring::EvalPoly*> plains;
+  };
+  std::map<int, Group> groups;
+  for (const Term& term : transform.plan.terms) {
+    Group& group = groups[term.giant];
+    group.cts.push_back(&babies.at(term.baby));
+    group.plains.push_back(&transform.diagonals[term.diagonal]);
+  }
+  std::map<int, ExtendedCiphertext> sums;
+  for (const auto& [giant, group] : groups) {
+    sums.emplace(giant, evaluator.dot_plain(group.cts, group.plains, transform.scale));
+  }
+  return sums;
+}
+
+}  // namespace
+
 Ciphertext apply(const Evaluator& evaluator, const EncodedTransform& transform, const Ciphertext& x,
                  const EvaluationKeys& keys) {
-  const auto& terms = transform.plan.terms;
-  if (terms.empty()) throw InvalidArgument("a linear transform without diagonals");
-  std::map<int, std::vector<const Term*>> by_giant;
-  std::map<int, std::size_t> baby_index;
-  for (const Term& term : terms) {
-    by_giant[term.giant].push_back(&term);
-    baby_index.emplace(term.baby, 0);
+  if (transform.plan.terms.empty()) throw InvalidArgument("a linear transform without diagonals");
+  if (x.level() != transform.level) {
+    throw InvalidArgument("a ciphertext of level " + std::to_string(x.level()) +
+                          " for a linear transform encoded at level " + std::to_string(transform.level));
   }
-  std::vector<int> babies;
-  for (auto& [baby, index] : baby_index) {
-    index = babies.size();
-    babies.push_back(baby);
-  }
+  auto sums = inner_sums(evaluator, transform, baby_steps(evaluator, transform.plan.terms, x, keys));
 
-  std::vector<Ciphertext> rotated(babies.size());
-  const Hoisted hoisted = babies.size() == 1 && babies[0] == 0 ? Hoisted{&x, {}} : evaluator.hoist(x);
-  parallel_for(babies.size(), [&](std::size_t i) { rotated[i] = evaluator.rotate(hoisted, babies[i], keys); });
-
-  std::vector<std::pair<int, std::vector<const Term*>>> groups(by_giant.begin(), by_giant.end());
-  std::vector<Ciphertext> partial(groups.size());
-  parallel_for(groups.size(), [&](std::size_t g) {
-    std::vector<const Ciphertext*> cts;
-    std::vector<const Plaintext*> plains;
-    for (const Term* term : groups[g].second) {
-      cts.push_back(&rotated[baby_index.at(term->baby)]);
-      plains.push_back(&transform.diagonals[term->diagonal]);
+  const ring::BasisPtr& basis = evaluator.context()->extended_basis(transform.level);
+  ExtendedCiphertext total{ring::EvalPoly(basis), ring::EvalPoly(basis), x.scale * transform.scale, transform.level};
+  for (const auto& [giant, sum] : sums) {
+    if (giant == 0) {
+      evaluator.add_inplace(total, sum);
+    } else {
+      evaluator.add_rotated(total, sum, evaluator.hoist(sum), giant, keys);
     }
-    partial[g] = evaluator.dot_plain(cts, plains);
-    if (groups[g].first != 0) partial[g] = evaluator.rotate(partial[g], groups[g].first, keys);
-  });
-  Ciphertext result = std::move(partial[0]);
-  for (std::size_t g = 1; g < partial.size(); ++g) evaluator.add_inplace(result, partial[g]);
-  for (int fold : transform.plan.folds) evaluator.add_inplace(result, evaluator.rotate(result, fold, keys));
-  return result;
+  }
+  for (const auto& round : fold_rounds(transform.plan)) {
+    const auto digits = evaluator.hoist(total);
+    ExtendedCiphertext next = total;
+    for (int fold : round) evaluator.add_rotated(next, total, digits, fold, keys);
+    total = std::move(next);
+  }
+  return evaluator.mod_down(total);
 }
 
 }  // namespace blindsight::ckks

@@ -118,6 +118,12 @@ Context::Context(ParametersLiteral literal)
     part.insert(part.end(), p.begin(), p.end());
     qp_basis_.push_back(std::make_shared<ring::Basis>(std::move(part)));
   }
+  for (std::size_t i = 0; i < q.size(); ++i) {
+    std::uint64_t product = 1;
+    for (std::uint64_t m : literal_.p) product = this->q(i).mul(product, this->q(i).reduce(m));
+    p_mod_q_.push_back(product);
+    p_inverse_mod_q_.push_back(this->q(i).inverse(product));
+  }
 }
 
 double Context::log_q() const { return log2_of(literal_.q); }

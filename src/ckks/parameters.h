@@ -67,6 +67,9 @@ class Context : public std::enable_shared_from_this<Context> {
   /// q_0 .. q_level, p_0 ..
   const ring::BasisPtr& extended_basis(unsigned level) const { return qp_basis_.at(level); }
   const ring::BasisPtr& special_basis() const { return p_basis_; }
+  /// P and its inverse modulo q_i.
+  std::uint64_t p_mod_q(std::size_t i) const { return p_mod_q_[i]; }
+  std::uint64_t p_inverse_mod_q(std::size_t i) const { return p_inverse_mod_q_[i]; }
   /// Galois element of a rotation by k slots to the left (any sign): 3^k mod 2N (SEAL's generator).
   std::uint32_t rotation_element(int k) const;
   std::uint32_t conjugation_element() const { return static_cast<std::uint32_t>(2 * n() - 1); }
@@ -84,6 +87,7 @@ class Context : public std::enable_shared_from_this<Context> {
   Fingerprint fingerprint_{};
   std::vector<ring::BasisPtr> q_basis_, qp_basis_;
   ring::BasisPtr p_basis_;
+  std::vector<std::uint64_t> p_mod_q_, p_inverse_mod_q_;
   std::shared_ptr<IndexCache> indices_;
 };
 
