@@ -1,6 +1,6 @@
 # Read by the scripts beside it: where we are, how many may work at once, and how steps announce themselves.
 # shellcheck shell=bash
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 jobs=${BLINDSIGHT_JOBS:-$(nproc)}
 
