@@ -17,8 +17,8 @@ TEST(Chain, MergesLinearLayersAndCompletesSquares) {
   EXPECT_EQ(chain.depth(), 2u);
   EXPECT_TRUE(chain.softmax_output);
   EXPECT_EQ(chain.affine[0].name, "conv1+bn1");
-  EXPECT_EQ(chain.affine[1].name, "pool1");
-  EXPECT_EQ(chain.affine[2].name, "a_square2+b_linear+quadratic+flatten+fc");
+  EXPECT_EQ(chain.affine[1].name, "pool1+b_linear");
+  EXPECT_EQ(chain.affine[2].name, "a_square2+quadratic+flatten+fc");
   EXPECT_EQ(chain.affine[2].rows, 10u);
   expect_chain_equals_graph(graph);
 }

@@ -114,7 +114,7 @@ void expect_conv_refusal(const std::function<void(ModelBuilder&, onnx::NodeProto
 
 TEST(Refusals, ConvolutionAttributes) {
   expect_conv_refusal<UnsupportedModel>([](auto&, auto& n) { set(n, "strides", {0, 1}); }, "strides");
-  expect_conv_refusal<UnsupportedModel>([](auto&, auto& n) { set(n, "strides", {1}); }, "two-dimensional");
+  expect_conv_refusal<UnsupportedModel>([](auto&, auto& n) { set(n, "strides", Ints{1}); }, "two-dimensional");
   expect_conv_refusal<UnsupportedModel>([](auto&, auto& n) { set(n, "dilations", {1, -1}); }, "dilations");
   expect_conv_refusal<UnsupportedModel>([](auto&, auto& n) { set(n, "pads", {-1, 0, 0, 0}); }, "pads");
   expect_conv_refusal<UnsupportedModel>([](auto&, auto& n) { set(n, "dilations", {9, 9}); }, "larger than");
