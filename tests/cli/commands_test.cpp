@@ -1,0 +1,171 @@
+// The commands as separate processes, through files.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "blindsight/vision/image.h"
+#include "program.h"
+
+namespace blindsight::cli::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+class Commands : public testing::Test {
+ protected:
+  void SetUp() override {
+    NEEDS_MODEL();
+    ASSERT_EQ(Workshop::get().trouble(), "");
+  }
+  const Workshop& shop() const { return Workshop::get(); }
+  std::string path(const std::string& name) const { return shop().path(name).string(); }
+};
+
+TEST_F(Commands, FourProcessesGiveTheLabelsOfOne) {
+  const Result decrypted = program({"decrypt", "--keys", path("keys"), path("y.ct"), "--json"});
+  ASSERT_EQ(decrypted.status, 0) << decrypted.err;
+  std::vector<std::string> args{"classify", kModel, "--json"};
+  args.insert(args.end(), shop().images().begin(), shop().images().end());
+  const Result classified = program(args);
+  ASSERT_EQ(classified.status, 0) << classified.err;
+  const json a = json::parse(decrypted.out)["images"];
+  const json b = json::parse(classified.out)["images"];
+  ASSERT_EQ(a.size(), shop().images().size());
+  ASSERT_EQ(b.size(), a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i]["label"], b[i]["label"]);
+    ASSERT_EQ(a[i]["logits"].size(), 10u);
+    for (std::size_t j = 0; j < 10; ++j) {
+      EXPECT_NEAR(a[i]["logits"][j].get<double>(), b[i]["logits"][j].get<double>(), 0.1);
+    }
+  }
+}
+
+TEST_F(Commands, DecryptPrintsOneLineAnImage) {
+  const Result result = program({"decrypt", "--keys", path("keys"), path("y.ct"), "--top", "2"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 3);
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(Commands, NoiseFloodingChangesLogitsAsMuchAsAsked) {
+  const auto logits = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> args{"decrypt", "--keys", path("keys"), path("y.ct"), "--json"};
+    args.insert(args.end(), more.begin(), more.end());
+    return json::parse(program(args).out)["images"][0]["logits"].get<std::vector<double>>();
+  };
+  const auto plain = logits({});
+  EXPECT_EQ(plain, logits({}));
+  const auto flooded = logits({"--noise-bits", "10"});  // deviation 5.12
+  double sum = 0;
+  for (std::size_t i = 0; i < plain.size(); ++i) sum += (flooded[i] - plain[i]) * (flooded[i] - plain[i]);
+  EXPECT_GT(sum, 10.0);
+  EXPECT_LT(sum, 2000.0);
+}
+
+TEST_F(Commands, TheSecretKeyIsItsOwnersAlone) {
+  struct stat status {};
+  ASSERT_EQ(stat(path("keys/secret.key").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(Commands, KeygenDoesNotReplaceASecretKeyUnasked) {
+  const Bytes before = contents(path("keys/secret.key"));
+  expect_refusal(program({"keygen", path("model/manifest.bs"), "-o", path("keys")}));
+  EXPECT_EQ(contents(path("keys/secret.key")), before);
+}
+
+TEST_F(Commands, NothingThatTheServerGetsHoldsTheSecret) {
+  const Bytes secret = contents(path("keys/secret.key"));
+  ASSERT_GT(secret.size(), 1024u);
+  // A window from the middle of the payload, where nothing but the secret's coefficients stands.
+  const auto window = secret.begin() + static_cast<std::ptrdiff_t>(secret.size() / 2);
+  for (const char* name : {"model/plan.bs", "model/manifest.bs", "keys/eval.keys", "keys/manifest.bs", "x.ct", "y.ct"}) {
+    const Bytes file = contents(path(name));
+    ASSERT_FALSE(file.empty()) << name;
+    EXPECT_EQ(std::search(file.begin(), file.end(), window, window + 24), file.end()) << name;
+  }
+  EXPECT_EQ(contents(path("keys/manifest.bs")), contents(path("model/manifest.bs")));
+}
+
+TEST_F(Commands, EncryptionIsFreshEveryTime) {
+  ASSERT_EQ(program({"encrypt", "--keys", path("keys"), shop().images()[0], "-o", path("again1.ct")}).status, 0);
+  ASSERT_EQ(program({"encrypt", "--keys", path("keys"), shop().images()[0], "-o", path("again2.ct")}).status, 0);
+  EXPECT_NE(contents(path("again1.ct")), contents(path("again2.ct")));
+}
+
+TEST_F(Commands, WrongImageSizeNamesWhatIsExpected) {
+  const std::string file = path("large.png");
+  vision::write_png(file, {32, 30, 1, std::vector<std::uint8_t>(32 * 30)});
+  const fs::path output = path("large.ct");
+  const Result refused = program({"encrypt", "--keys", path("keys"), file, "-o", output.string()});
+  expect_refusal(refused, output);
+  EXPECT_NE(refused.err.find("28"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("32"), std::string::npos) << refused.err;
+  expect_refusal(program({"classify", kModel, file}));
+  EXPECT_EQ(program({"classify", kModel, file, "--resize"}).status, 0);
+}
+
+TEST_F(Commands, NotAnImage) {
+  const fs::path output = path("not.ct");
+  expect_refusal(program({"encrypt", "--keys", path("keys"), path("model/plan.bs"), "-o", output.string()}), output);
+  expect_refusal(program({"encrypt", "--keys", path("keys"), path("missing.png"), "-o", output.string()}), output);
+  expect_refusal(program({"encrypt", "--keys", path("keys"), path("keys"), "-o", output.string()}), output);
+}
+
+TEST_F(Commands, DemoNeedsNoDataSet) {
+  const Result demo = program({"demo"});
+  EXPECT_EQ(demo.status, 0) << demo.err;
+  EXPECT_EQ(demo.err, "");
+  EXPECT_NE(demo.out.find("the server saw"), std::string::npos);
+}
+
+TEST_F(Commands, ModelsListsTheZoo) {
+  const Result models = program({"models", "--fast", "--json"});
+  ASSERT_EQ(models.status, 0) << models.err;
+  for (const json& model : json::parse(models.out)["models"]) {
+    EXPECT_TRUE(model["log_n"].is_number());
+    EXPECT_TRUE(model["depth"].is_number());
+  }
+}
+
+TEST(CommandLine, HelpAndVersion) {
+  const Result version = program({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_TRUE(version.out.starts_with("blindsight ")) << version.out;
+  for (const char* command : {"models", "compile", "keygen", "encrypt", "infer", "decrypt", "classify", "evaluate",
+                              "bench", "demo"}) {
+    const Result help = program({command, "--help"});
+    EXPECT_EQ(help.status, 0) << command;
+    EXPECT_NE(help.out.find("Examples:"), std::string::npos) << command;
+    EXPECT_NE(help.out.find("--threads"), std::string::npos) << command;
+  }
+  EXPECT_NE(program({"data", "fetch", "--help"}).out.find("Examples:"), std::string::npos);
+}
+
+TEST(CommandLine, MistakesAreOneLine) {
+  expect_refusal(program({}));
+  expect_refusal(program({"bogus"}));
+  expect_refusal(program({"classify"}));
+  expect_refusal(program({"infer", "a", "--eval-keys"}));
+  expect_refusal(program({"demo", "--threads", "-1"}));
+  expect_refusal(program({"evaluate", "x", "--simulate", "--encrypted", "3"}));
+  const Result unknown = program({"classify", "no-such-model", "x.png"});
+  expect_refusal(unknown);
+  EXPECT_NE(unknown.err.find("no-such-model"), std::string::npos);
+  expect_refusal(program({"compile", "./missing.onnx", "-o", "/tmp/never"}), "/tmp/never");
+  expect_refusal(program({"data", "fetch", "no-such-set"}));
+}
+
+TEST(CommandLine, BenchWritesItsFigures) {
+  const Result bench = program({"bench", "--filter", "ntt/portable/2^12", "--json", "-"});
+  ASSERT_EQ(bench.status, 0) << bench.err;
+  const json figures = json::parse(bench.out);
+  ASSERT_EQ(figures["results"].size(), 1u);
+  EXPECT_GT(figures["results"][0]["median_ms"].get<double>(), 0);
+}
+
+}  // namespace
+}  // namespace blindsight::cli::test
