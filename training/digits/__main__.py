@@ -63,6 +63,7 @@ def main():
     if unknown:
         parser.error(f"no recipe for {', '.join(unknown)}")
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     for name in options.names or RECIPES:
         publish(name, options)
 

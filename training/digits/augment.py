@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 SIDE = 28
 ELASTIC_GRID = 6
+INTACT = 0.25  # resampling blurs: without untouched images a network comes to rely on the blur
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def uniform(count, limit):
 
 
 def deform(images, amount):
-    """Deforms N×1×28×28 images; what comes from outside the frame is black."""
+    """Deforms most of N×1×28×28 images; what comes from outside the frame is black."""
     count = len(images)
     angle = uniform(count, math.radians(amount.degrees))
     stretch_x = torch.exp(uniform(count, amount.scale))
@@ -45,4 +46,5 @@ def deform(images, amount):
         coarse = torch.randn(count, 2, ELASTIC_GRID, ELASTIC_GRID) * (amount.elastic * 2 / SIDE)
         fine = F.interpolate(coarse, (SIDE, SIDE), mode="bilinear", align_corners=True)
         grid = grid + fine.permute(0, 2, 3, 1)
-    return F.grid_sample(images, grid, align_corners=False)
+    deformed = F.grid_sample(images, grid, align_corners=False)
+    return torch.where(torch.rand(count, 1, 1, 1) < INTACT, images, deformed)
