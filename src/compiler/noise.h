@@ -1,0 +1,40 @@
+// The noise that each ciphertext operation adds, as the standard deviation of a slot's (real) error.
+#pragma once
+
+#include <vector>
+
+#include "blindsight/ckks/parameters.h"
+
+namespace blindsight::compiler {
+
+/// Errors of a ring of degree 2^log_n with a uniform ternary secret; all in units of slot values.
+///
+/// A coefficient error of variance v at scale s gives a real slot error of variance v·(N/2)/s²: the real part of a sum
+/// of N terms of absolute value 1.
+class NoiseModel {
+ public:
+  /// Widths of the primes as real numbers: log2.
+  NoiseModel(unsigned log_n, std::vector<double> log_q, std::vector<double> log_p);
+  explicit NoiseModel(const ckks::ParametersLiteral& literal);
+
+  /// Variances, from here on.
+  /// Rounding of a plaintext to integers.
+  double encoding(double scale) const { return slot(1.0 / 12, scale); }
+  /// Secret-key encryption and the encoding before it.
+  double fresh(double scale) const {
+    return slot(ckks::kErrorStdDev * ckks::kErrorStdDev + 1.0 / 12, scale);
+  }
+  /// Division by a prime or by P, to a result of scale `scale`.
+  double rounding(double scale) const { return slot((1 + 2 * n_ / 3) / 12, scale); }
+  /// A rotation or relinearisation at `level` of a ciphertext of scale `scale`, one special prime a digit.
+  double key_switch(unsigned level, double scale) const;
+
+ private:
+  double slot(double coefficient_variance, double scale) const {
+    return coefficient_variance * n_ / 2 / (scale * scale);
+  }
+  double n_;
+  std::vector<double> switch_variance_;  // of coefficients, by level
+};
+
+}  // namespace blindsight::compiler

@@ -1,0 +1,60 @@
+#include <iomanip>
+#include <ostream>
+#include <sstream>
+
+#include "blindsight/compiler/compile.h"
+
+namespace blindsight::compiler {
+
+namespace {
+
+std::string bytes(std::size_t count) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(1);
+  if (count >= 10'000'000) {
+    out << static_cast<double>(count) / 1e6 << " MB";
+  } else {
+    out << static_cast<double>(count) / 1e3 << " kB";
+  }
+  return out.str();
+}
+
+template <typename T>
+std::string list(const std::vector<T>& values) {
+  std::string out;
+  for (const T& v : values) out += (out.empty() ? "" : " ") + std::to_string(v);
+  return out;
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& stream, const Report& report) {
+  std::ostringstream out;
+  std::size_t width = 5;
+  for (const LayerReport& layer : report.layers) width = std::max(width, layer.name.size());
+  out << std::left << std::setw(static_cast<int>(width)) << "layer" << std::right << std::setw(7) << "in" << std::setw(7)
+      << "out" << std::setw(11) << "diagonals" << std::setw(11) << "rotations" << std::setw(7) << "folds"
+      << std::setw(7) << "level" << '\n';
+  for (const LayerReport& layer : report.layers) {
+    out << std::left << std::setw(static_cast<int>(width)) << layer.name << std::right << std::setw(7) << layer.columns
+        << std::setw(7) << layer.rows << std::setw(11) << layer.diagonals << std::setw(11) << layer.rotations
+        << std::setw(7) << layer.folds << std::setw(7) << layer.level << '\n';
+  }
+  out << std::fixed << std::setprecision(1);
+  out << "depth            " << report.depth << " words\n";
+  out << "ring             N = 2^" << report.log_n << ", log2(Q) = " << report.log_q << " (" << list(report.q_bits)
+      << " bits), log2(P) = " << report.log_p << " (" << list(report.p_bits) << " bits)\n";
+  out << "security         128 bits: log2(QP) = " << report.log_q + report.log_p << " of " << report.log_qp_limit
+      << " allowed\n";
+  out << "key switches     " << report.key_switches << ", " << report.rotation_keys << " rotation keys\n";
+  out << "evaluation keys  " << bytes(report.evaluation_key_bytes) << '\n';
+  out << "upload           " << bytes(report.input_bytes) << " an image\n";
+  out << "result           " << bytes(report.result_bytes) << '\n';
+  out << "server memory    " << bytes(report.memory_bytes) << " for weights and keys\n";
+  out << "latency          about " << report.predicted_latency_ms << " ms on one thread\n";
+  out << "precision        " << std::scientific << std::setprecision(1) << report.predicted_logit_error
+      << " standard deviation of a logit's error (predicted)\n";
+  return stream << out.str();
+}
+
+}  // namespace blindsight::compiler

@@ -1,0 +1,75 @@
+#include "blindsight/runtime/client.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "blindsight/base/error.h"
+
+namespace blindsight::runtime {
+
+std::vector<double> pack(const compiler::Layout& layout, std::span<const double> tensor, std::size_t elements) {
+  if (tensor.size() != elements) {
+    throw InvalidArgument("a tensor of " + std::to_string(tensor.size()) + " elements where the model takes " +
+                          std::to_string(elements));
+  }
+  std::vector<double> slots(layout.element.size(), 0.0);
+  for (std::size_t s = 0; s < slots.size(); ++s) {
+    const std::int32_t e = layout.element[s];
+    if (e < 0) continue;
+    if (static_cast<std::size_t>(e) >= elements) throw InvalidArgument("a layout of more elements than the tensor has");
+    slots[s] = tensor[static_cast<std::size_t>(e)];
+  }
+  return slots;
+}
+
+std::vector<double> unpack(const compiler::Layout& layout, std::span<const double> slots, std::size_t elements) {
+  if (slots.size() < layout.element.size()) {
+    throw InvalidArgument(std::to_string(slots.size()) + " slots where the layout has " +
+                          std::to_string(layout.element.size()));
+  }
+  // An element that stands in several slots: their mean has the least noise.
+  std::vector<double> sum(elements, 0.0);
+  std::vector<std::size_t> copies(elements, 0);
+  for (std::size_t s = 0; s < layout.element.size(); ++s) {
+    const std::int32_t e = layout.element[s];
+    if (e < 0) continue;
+    if (static_cast<std::size_t>(e) >= elements) throw InvalidArgument("a layout of more elements than the output has");
+    sum[static_cast<std::size_t>(e)] += slots[s];
+    ++copies[static_cast<std::size_t>(e)];
+  }
+  for (std::size_t e = 0; e < elements; ++e) {
+    if (copies[e] == 0) throw InvalidArgument("output " + std::to_string(e) + " stands in no slot");
+    sum[e] /= static_cast<double>(copies[e]);
+  }
+  return sum;
+}
+
+Client::Client(compiler::Manifest manifest)
+    : manifest_(std::move(manifest)), context_(ckks::Context::create(manifest_.parameters)), encoder_(context_) {}
+
+ckks::SeededCiphertext Client::encrypt(const ckks::SecretKey& secret, std::span<const double> tensor) const {
+  ckks::require_same_context(*context_, *secret.context(), "the secret key");
+  const std::vector<double> slots = pack(manifest_.input, tensor, manifest_.input_elements);
+  return ckks::encrypt(secret, encoder_.encode(slots, manifest_.input_scale, manifest_.input_level));
+}
+
+std::vector<double> Client::decrypt(const ckks::SecretKey& secret, const ckks::Ciphertext& result) const {
+  ckks::require_same_context(*context_, *secret.context(), "the secret key");
+  return unpack(manifest_.output, encoder_.decode(ckks::decrypt(secret, result)), manifest_.output_elements);
+}
+
+std::vector<double> softmax(std::span<const double> logits) {
+  double largest = -std::numeric_limits<double>::infinity();
+  for (const double x : logits) largest = std::max(largest, x);
+  std::vector<double> out;
+  double sum = 0;
+  for (const double x : logits) {
+    out.push_back(std::exp(x - largest));
+    sum += out.back();
+  }
+  for (double& p : out) p /= sum;
+  return out;
+}
+
+}  // namespace blindsight::runtime
