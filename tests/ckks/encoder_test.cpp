@@ -1,0 +1,160 @@
+#include "blindsight/ckks/encoder.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <numbers>
+
+#include "blindsight/base/error.h"
+#include "support.h"
+
+namespace blindsight::ckks {
+namespace {
+
+using Complex = std::complex<double>;
+
+// Coefficients of a plaintext, from its first limb: right where they are below q_0/2.
+std::vector<double> coefficients(const Plaintext& plaintext) {
+  const auto poly = ring::to_coeff(plaintext.poly);
+  std::vector<double> out(poly.n());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = static_cast<double>(poly.basis()->modulus(0).to_signed(poly.limb(0)[i]));
+  }
+  return out;
+}
+
+// f(ζ^(g·3^j)) by the definition, ζ = exp(iπ/N).
+Complex evaluate(const std::vector<double>& f, std::size_t slot, std::uint64_t g = 1) {
+  const std::size_t two_n = 2 * f.size();
+  std::uint64_t power = g;
+  for (std::size_t i = 0; i < slot; ++i) power = power * 3 % two_n;
+  Complex sum = 0;
+  std::uint64_t exponent = 0;
+  for (double c : f) {
+    sum += c * std::polar(1.0, 2 * std::numbers::pi * static_cast<double>(exponent) / static_cast<double>(two_n));
+    exponent = (exponent + power) % two_n;
+  }
+  return sum;
+}
+
+std::vector<Complex> random_complex(std::size_t count, std::uint64_t seed) {
+  const auto values = random_values(2 * count, seed);
+  std::vector<Complex> out(count);
+  for (std::size_t i = 0; i < count; ++i) out[i] = {values[2 * i], values[2 * i + 1]};
+  return out;
+}
+
+// Rounding: a slot is off by at most Σ|½| = N/2, and (8 standard deviations) by far less.
+double rounding_error(const Context& context) { return Noise(context).slot(1.0 / 12); }
+
+TEST(Encoder, IsTheCanonicalEmbedding) {
+  const auto context = make_context(small_set());
+  const Encoder encoder(context);
+  const double scale = std::exp2(30);
+  const auto values = random_complex(context->slots(), 1);
+  const auto f = coefficients(encoder.encode(values, scale, 1));
+  for (std::size_t slot : {0ul, 1ul, 2ul, 3ul, 7ul, 100ul, 1023ul, 1024ul, 2046ul, 2047ul}) {
+    EXPECT_LT(std::abs(evaluate(f, slot) - scale * values[slot]), 2 * rounding_error(*context)) << slot;
+  }
+}
+
+TEST(Encoder, TheAutomorphismOf3RotatesLeftAndMinus1Conjugates) {
+  const auto context = make_context(small_set());
+  const Encoder encoder(context);
+  const double scale = std::exp2(30);
+  const auto values = random_complex(context->slots(), 2);
+  const auto plaintext = encoder.encode(values, scale, 1);
+  for (int k : {1, 2, 5, 1000, 2047, -1, -700}) {
+    const auto index = context->automorphism_index(context->rotation_element(k));
+    const auto rotated = encoder.decode_complex({ring::automorphism(plaintext.poly, index), scale});
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto from = static_cast<std::size_t>((static_cast<int>(i) + k + 2048) % 2048);
+      ASSERT_LT(std::abs(rotated[i] - values[from]), 1e-5) << k << " " << i;
+    }
+  }
+  const auto index = context->automorphism_index(context->conjugation_element());
+  const auto conjugated = encoder.decode_complex({ring::automorphism(plaintext.poly, index), scale});
+  for (std::size_t i = 0; i < values.size(); ++i) ASSERT_LT(std::abs(conjugated[i] - std::conj(values[i])), 1e-5);
+}
+
+TEST(Encoder, ComesBackAtEveryLevelAndScale) {
+  for (const auto& set : parameter_sets()) {
+    const auto context = make_context(set);
+    const Encoder encoder(context);
+    for (unsigned level = 0; level <= context->max_level(); ++level) {
+      for (double log_scale : {15.0, 20.5, 30.0}) {
+        const double scale = std::exp2(log_scale);
+        const auto values = random_complex(context->slots(), level + 10);
+        const auto plaintext = encoder.encode(values, scale, level);
+        EXPECT_EQ(plaintext.level(), level);
+        EXPECT_EQ(plaintext.scale, scale);
+        const auto back = encoder.decode_complex(plaintext);
+        double error = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          error = std::max({error, std::abs(back[i].real() - values[i].real()), std::abs(back[i].imag() - values[i].imag())});
+        }
+        EXPECT_LT(error, rounding_error(*context) / scale + 1e-12) << set << " level " << level << " 2^" << log_scale;
+      }
+    }
+  }
+}
+
+TEST(Encoder, RealValuesArePaddedWithZeros) {
+  const auto context = make_context(small_set());
+  const Encoder encoder(context);
+  const auto values = random_values(100, 3, 50);
+  const auto back = encoder.decode(encoder.encode(values, std::exp2(26), 1));
+  ASSERT_EQ(back.size(), context->slots());
+  auto expected = values;
+  expected.resize(context->slots());
+  EXPECT_LT(largest_difference(back, expected), rounding_error(*context) / std::exp2(26));
+  EXPECT_LT(largest_difference(encoder.decode(encoder.encode(std::vector<double>{}, 1024, 0)),
+                               std::vector<double>(context->slots())),
+            1e-12);
+}
+
+TEST(Encoder, AConstantIsAConstantPolynomial) {
+  const auto context = make_context(small_set());
+  const Encoder encoder(context);
+  for (double value : {0.0, 1.0, -2.5, 1e-3}) {
+    const auto f = coefficients(encoder.encode_constant(value, std::exp2(25), 1));
+    EXPECT_EQ(f[0], std::nearbyint(value * std::exp2(25)));
+    EXPECT_TRUE(std::all_of(f.begin() + 1, f.end(), [](double c) { return c == 0; }));
+  }
+}
+
+TEST(Encoder, DecodesCoefficientsOfManyLimbs) {
+  const auto context = make_context(parameter_sets()[3]);  // log Q = 250
+  const Encoder encoder(context);
+  Evaluator evaluator(context);
+  const auto values = random_values(context->slots(), 4);
+  auto a = encoder.encode(values, std::exp2(58), 5);
+  ring::mul_inplace(a.poly, encoder.encode_constant(-1, std::exp2(60), 5).poly);
+  a.scale *= std::exp2(60);  // 2^118
+  std::vector<double> expected(values);
+  for (double& v : expected) v = -v;
+  EXPECT_LT(largest_difference(encoder.decode(a), expected), 1e-11);
+}
+
+TEST(Encoder, Refuses) {
+  const auto context = make_context(small_set());
+  const Encoder encoder(context);
+  const std::vector<double> one{1};
+  EXPECT_THROW(encoder.encode(std::vector<double>(context->slots() + 1), 1024, 0), InvalidArgument);
+  for (double bad : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THROW(encoder.encode(std::vector<double>{0, bad}, 1024, 0), InvalidArgument);
+    EXPECT_THROW(encoder.encode_constant(bad, 1024, 0), InvalidArgument);
+    EXPECT_THROW(encoder.encode(one, bad, 0), InvalidArgument);
+  }
+  EXPECT_THROW(encoder.encode(one, 0, 0), InvalidArgument);
+  EXPECT_THROW(encoder.encode(one, -1, 0), InvalidArgument);
+  EXPECT_THROW(encoder.encode(one, 1024, context->max_level() + 1), InvalidArgument);
+  // Half the modulus: q_0 has 36 bits.
+  EXPECT_NO_THROW(encoder.encode_constant(1, std::exp2(34.9), 0));
+  EXPECT_THROW(encoder.encode_constant(1, std::exp2(35.1), 0), InvalidArgument);
+  EXPECT_NO_THROW(encoder.encode_constant(1, std::exp2(61.9), 1));
+  EXPECT_THROW(encoder.encode_constant(1, std::exp2(62.1), 1), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace blindsight::ckks
