@@ -11,6 +11,9 @@
 #include "blindsight/ring/kernels.h"
 #include "blindsight/ring/simd/constants.h"
 
+// The pieces of a transform must share one function, so that their constants stay in registers.
+#define BLINDSIGHT_INLINE [[gnu::always_inline]] inline
+
 namespace blindsight::ring {
 namespace {
 
@@ -25,7 +28,7 @@ constexpr size_t kBlockWords = 4096;
 /// level brings the next butterfly's halves into two registers with the twiddles in table order; after
 /// log2(2·kLanes) of them every word is back in its place.
 template <typename P, size_t kCount>
-inline void forward_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
+BLINDSIGHT_INLINE void forward_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
                                 const typename P::Twiddles& tw, size_t k) {
   P::zip(x, y);
   if constexpr (kCount <= P::kLanes) {
@@ -36,7 +39,7 @@ inline void forward_in_register(const typename P::Q& q, typename P::V& x, typena
 }
 
 template <typename P, size_t kCount>
-inline void inverse_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
+BLINDSIGHT_INLINE void inverse_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
                                 const typename P::Twiddles& tw, size_t k) {
   if constexpr (kCount >= 2) {
     P::template inverse<(kCount < P::kLanes)>(q, x, y, P::template tile<kCount>(tw, k * kCount));
@@ -46,7 +49,7 @@ inline void inverse_in_register(const typename P::Q& q, typename P::V& x, typena
 }
 
 template <typename P, bool kWords>
-inline typename P::V fetch(const typename P::Q& q, const uint64_t* a) {
+BLINDSIGHT_INLINE typename P::V fetch(const typename P::Q& q, const uint64_t* a) {
   if constexpr (kWords)
     return P::enter(q, P::load(a));
   else
@@ -55,7 +58,7 @@ inline typename P::V fetch(const typename P::Q& q, const uint64_t* a) {
 
 /// The last stage of the forward transform: kVectors (2 or 4) vectors of words.
 template <typename P, size_t kVectors, bool kWordsIn>
-inline void forward_last(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k) {
+BLINDSIGHT_INLINE void forward_last(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k) {
   constexpr size_t L = P::kLanes;
   typename P::V v[kVectors];
   for (size_t i = 0; i < kVectors; ++i) v[i] = fetch<P, kWordsIn>(q, a + i * L);
@@ -76,7 +79,7 @@ inline void forward_last(const typename P::Q& q, uint64_t* a, const typename P::
 
 /// Mirror image of forward_last. With kScaled this is the whole transform.
 template <typename P, size_t kVectors, bool kScaled>
-inline void inverse_first(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k,
+BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k,
                           typename P::Tw scale, typename P::Tw scaled_last) {
   constexpr size_t L = P::kLanes;
   typename P::V v[kVectors];
@@ -114,7 +117,7 @@ inline void inverse_first(const typename P::Q& q, uint64_t* a, const typename P:
 
 /// Two levels in one pass over `length` words: node k, then its children 2k and 2k + 1.
 template <typename P, bool kWordsIn>
-inline void forward_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
+BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
                          size_t k) {
   const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
   const size_t quarter = length / 4;
@@ -133,7 +136,7 @@ inline void forward_pass(const typename P::Q& q, uint64_t* a, size_t length, con
 }
 
 template <typename P, bool kScaled>
-inline void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw, size_t k,
+BLINDSIGHT_INLINE void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw, size_t k,
                          typename P::Tw scale, typename P::Tw scaled_last) {
   const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
   const size_t quarter = length / 4;
@@ -161,10 +164,14 @@ inline void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, con
 }
 
 template <typename P, size_t kVectors>
-void forward_tree(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw, size_t k) {
+void forward_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, const typename P::Twiddles& shared_tw,
+                  size_t k) {
+  // Copies that no store to `a` may alias.
+  const typename P::Q q = shared_q;
+  const typename P::Twiddles tw = shared_tw;
   if (length > kBlockWords) {
     forward_pass<P, false>(q, a, length, tw, k);
-    for (size_t i = 0; i < 4; ++i) forward_tree<P, kVectors>(q, a + i * (length / 4), length / 4, tw, 4 * k + i);
+    for (size_t i = 0; i < 4; ++i) forward_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
     return;
   }
   constexpr size_t kLast = kVectors * P::kLanes;
@@ -175,10 +182,13 @@ void forward_tree(const typename P::Q& q, uint64_t* a, size_t length, const type
 }
 
 template <typename P, size_t kVectors>
-void inverse_tree(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw, size_t k) {
+void inverse_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, const typename P::Twiddles& shared_tw,
+                  size_t k) {
+  const typename P::Q q = shared_q;
+  const typename P::Twiddles tw = shared_tw;
   const typename P::Tw none{};
   if (length > kBlockWords) {
-    for (size_t i = 0; i < 4; ++i) inverse_tree<P, kVectors>(q, a + i * (length / 4), length / 4, tw, 4 * k + i);
+    for (size_t i = 0; i < 4; ++i) inverse_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
     inverse_pass<P, false>(q, a, length, tw, k, none, none);
     return;
   }
@@ -200,7 +210,10 @@ void transform_forward(uint64_t* a, const simd::TableView& view) {
     forward_last<P, kVectors, true>(q, a, tw, 1);
     return;
   }
-  forward_pass<P, true>(q, a, view.n, tw, 1);
+  {
+    const typename P::Q local = q;  // the address of q escapes below
+    forward_pass<P, true>(local, a, view.n, tw, 1);
+  }
   for (size_t i = 0; i < 4; ++i) forward_tree<P, kVectors>(q, a + i * (view.n / 4), view.n / 4, tw, 4 + i);
 }
 
@@ -214,7 +227,8 @@ void transform_inverse(uint64_t* a, const simd::TableView& view) {
     return;
   }
   for (size_t i = 0; i < 4; ++i) inverse_tree<P, kVectors>(q, a + i * (view.n / 4), view.n / 4, tw, 4 + i);
-  inverse_pass<P, true>(q, a, view.n, tw, 1, scale, scaled_last);
+  const typename P::Q local = q;  // the address of q escaped above
+  inverse_pass<P, true>(local, a, view.n, tw, 1, scale, scaled_last);
 }
 
 /// True where the levels outside the last stage of 2·lanes words are odd in number: that stage then takes one more.
