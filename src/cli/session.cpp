@@ -16,22 +16,21 @@ Session::Session(const compiler::Compiled& compiled, const std::string& card_jso
   load_ms_ = watch.lap_ms();
 }
 
-Passage Session::classify(std::span<const double> tensor) const {
+Passage Session::classify(std::span<const double> tensor, Bytes* seen) const {
   Passage passage;
   Stopwatch watch;
   const ckks::SeededCiphertext input = client_.encrypt(secret_, tensor);
   passage.encrypt_ms = watch.lap_ms();
+  if (seen != nullptr) {
+    *seen = ckks::write_input_file(*client_.context(), {&input, 1});
+    watch.lap_ms();
+  }
   const ckks::Ciphertext result = executor_->run(ckks::expand(*client_.context(), input), keys_);
   passage.infer_ms = watch.lap_ms();
   passage.logits = client_.decrypt(secret_, result);
   runtime::softmax(passage.logits);
   passage.decrypt_ms = watch.lap_ms();
   return passage;
-}
-
-Bytes Session::upload(std::span<const double> tensor) const {
-  const ckks::SeededCiphertext input = client_.encrypt(secret_, tensor);
-  return ckks::write_input_file(*client_.context(), {&input, 1});
 }
 
 TravelBytes Session::travel_bytes(std::span<const double> tensor) const {

@@ -37,9 +37,8 @@ class Session {
   double load_ms() const { return load_ms_; }
   const runtime::Client& client() const { return client_; }
 
-  Passage classify(std::span<const double> tensor) const;
-  /// The bytes that the server would receive for one image.
-  Bytes upload(std::span<const double> tensor) const;
+  /// `seen`, where given, receives the very bytes that a remote server would for this image.
+  Passage classify(std::span<const double> tensor, Bytes* seen = nullptr) const;
   /// Measured on real files.
   TravelBytes travel_bytes(std::span<const double> tensor) const;
 
