@@ -34,7 +34,7 @@ TEST_P(EncryptorTest, PublicKeyErrorIsWithinItsBound) {
     const Bench bench(GetParam());
     const auto key = make_public_key(bench.secret);
     const auto values = bench.values(seed);
-    const double bound = bench.noise.slot(bench.noise.public_key() + bench.noise.rounding()) / scale;
+    const double bound = bench.noise.product_slot(bench.noise.public_key() + bench.noise.rounding()) / scale;
     for (unsigned level = 0; level <= bench.context->max_level(); ++level) {
       const auto got = bench.decrypt(encrypt(bench.context, key, bench.encoder.encode(values, scale, level)));
       expect_close(got, values, bound);

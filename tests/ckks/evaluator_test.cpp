@@ -120,9 +120,9 @@ TEST_P(EvaluatorTest, Relinearise) {
       b.evaluator.relinearise_inplace(a, keys);
       EXPECT_EQ(a.parts.size(), 2u);
       EXPECT_EQ(a.scale, scale * scale);
-      expect_close(b.decrypt(a), before, b.noise.slot(b.noise.key_switch(level)) / a.scale);
+      expect_close(b.decrypt(a), before, b.noise.product_slot(b.noise.key_switch(level)) / a.scale);
       const double e = b.fresh() / scale;
-      expect_close(b.decrypt(a), zip(x, x, times), 2 * e + e * e + b.noise.slot(b.noise.key_switch(level)) / a.scale);
+      expect_close(b.decrypt(a), zip(x, x, times), 2 * e + e * e + b.noise.product_slot(b.noise.key_switch(level)) / a.scale);
     }
   });
 }
@@ -136,8 +136,8 @@ TEST_P(EvaluatorTest, Rescale) {
     b.evaluator.rescale_inplace(a);
     EXPECT_EQ(a.level(), level - 1);
     EXPECT_DOUBLE_EQ(a.scale, std::exp2(20));
-    expect_close(b.decrypt(a), before, b.noise.slot(b.noise.division()) / a.scale + 1e-12);
-    expect_close(b.decrypt(a), x, (b.fresh() / q + b.noise.slot(b.noise.division())) / a.scale);
+    expect_close(b.decrypt(a), before, b.noise.product_slot(b.noise.division()) / a.scale + 1e-12);
+    expect_close(b.decrypt(a), x, (b.fresh() / q + b.noise.product_slot(b.noise.division())) / a.scale);
   });
 }
 
@@ -152,7 +152,7 @@ TEST_P(EvaluatorTest, RescaleThreeParts) {
   const auto n = static_cast<double>(b.context->n());
   const double rounding = (1 + n * 2 / 3 + 2 * n * n * 4 / 9) / 12;
   const double e = b.fresh() / scale;
-  expect_close(b.decrypt(a), zip(x, x, times), 2 * e + e * e + b.noise.slot(rounding) / a.scale);
+  expect_close(b.decrypt(a), zip(x, x, times), 2 * e + e * e + b.noise.triple_product_slot(rounding) / a.scale);
 }
 
 TEST_P(EvaluatorTest, DroppingLevelsChangesNothing) {
@@ -179,7 +179,7 @@ TEST_P(EvaluatorTest, RotateAndHoistedRotate) {
     for (int k : {1, -1, 7, slots / 2, -slots / 4 + 1}) request.rotations[k] = level;
     const auto keys = make_evaluation_keys(b.secret, request);
     const auto a = b.encrypt(x, scale, level);
-    const double noise = b.noise.slot(b.noise.key_switch(level));
+    const double noise = b.noise.product_slot(b.noise.key_switch(level));
     const auto hoisted = b.evaluator.hoist(a);
     const auto before = b.decrypt(a);
     for (const auto& [k, unused] : request.rotations) {
@@ -206,7 +206,7 @@ TEST_P(EvaluatorTest, AHigherKeyServesALowerLevel) {
   for (unsigned level = 0; level <= b.context->max_level(); ++level) {
     const auto a = b.encrypt(x, scale, level);
     expect_close(b.decrypt(b.evaluator.rotate(a, 3, keys)), rotated_left(x, 3),
-                 (b.fresh() + b.noise.slot(b.noise.key_switch(level))) / scale);
+                 (b.fresh() + b.noise.product_slot(b.noise.key_switch(level))) / scale);
   }
 }
 
@@ -222,7 +222,7 @@ TEST_P(EvaluatorTest, Conjugate) {
   const auto keys = make_evaluation_keys(b.secret, request);
   const auto a = expand(*b.context, encrypt(b.secret, b.encoder.encode(z, scale, level)));
   const auto got = b.encoder.decode_complex(decrypt(b.secret, b.evaluator.conjugate(a, keys)));
-  const double bound = (b.fresh() + b.noise.slot(b.noise.key_switch(level))) / scale;
+  const double bound = (b.fresh() + b.noise.product_slot(b.noise.key_switch(level))) / scale;
   for (std::size_t i = 0; i < z.size(); ++i) {
     ASSERT_NEAR(got[i].real(), re[i], bound);
     ASSERT_NEAR(got[i].imag(), -im[i], bound);
@@ -285,7 +285,7 @@ TEST_P(EvaluatorTest, ALayer) {
   x = zip(x, x, times);
   x = zip(x, rotated_left(x, 1), plus);
   const double e = b.fresh() / scale;
-  const double after = b.noise.slot(b.noise.division() + b.noise.key_switch(top) + b.noise.key_switch(top - 1));
+  const double after = b.noise.product_slot(b.noise.division() + b.noise.key_switch(top) + b.noise.key_switch(top - 1));
   expect_close(b.decrypt(a), x, 2 * (2 * e + e * e + after / a.scale));
 }
 

@@ -106,10 +106,10 @@ TEST_P(LinearTransformTest, IsTheMatrixProduct) {
       EXPECT_EQ(y.scale, scale * weight_scale);
       EXPECT_EQ(y.level(), level);
       // Every baby adds a key switch at the input's scale, every giant one at the result's.
-      const double e = (b.fresh() + b.noise.slot(b.noise.key_switch(level))) / scale;
+      const double e = (b.fresh() + b.noise.product_slot(b.noise.key_switch(level))) / scale;
       const double r = b.noise.slot(b.noise.rounding()) / weight_scale;
       const auto terms = static_cast<double>(rotations.size());
-      const double bound = terms * (e + r + e * r + b.noise.slot(b.noise.key_switch(level)) / y.scale);
+      const double bound = terms * (e + r + e * r + b.noise.product_slot(b.noise.key_switch(level)) / y.scale);
       expect_close(b.decrypt(y), multiply(rotations, diagonals, x), bound);
     }
   }
@@ -134,7 +134,7 @@ TEST_P(LinearTransformTest, FoldsAreAddedInOrder) {
   }
   const auto y = apply(b.evaluator, encode_transform(b.encoder, plan, diagonals, weight_scale, 0),
                        b.encrypt(x, scale, 0), keys);
-  const double k = b.noise.slot(b.noise.key_switch(0));
+  const double k = b.noise.product_slot(b.noise.key_switch(0));
   const double e = (b.fresh() + k) / scale, r = b.noise.slot(b.noise.rounding()) / weight_scale;
   expect_close(b.decrypt(y), expected, 8 * (e + r + e * r) + 12 * k / y.scale);
 }
