@@ -78,7 +78,7 @@ struct Avx2Policy {
   }
 
   static F factor(const simd::Factor& f) { return {_mm256_set1_pd(f.centred), _mm256_set1_pd(f.ratio)}; }
-  /// x below 2^52: the quotient errs by 1/4 at most... and the result stays within (-q, q).
+  /// x below 2^51, any q: the quotient errs by 1/4 at most before rounding, so mul_lazy stays within (-q, q).
   static W mul_factor(const Q& q, W x, F w) { return to_word(positive(q, mul_lazy(q, to_double(x), w))); }
   /// a, b below q: three roundings err by 3/8 at most in the quotient.
   static W mul(const Q& q, W a, W b) {
