@@ -220,6 +220,7 @@ EvalPoly Evaluator::mod_down(EvalPoly extended, unsigned level) const {
 
 void Evaluator::relinearise_inplace(Ciphertext& a, const EvaluationKeys& keys) const {
   require_parts(a, 3);
+  require_same_context(*context_, *keys.context, "the evaluation keys");
   if (!keys.relinearisation) throw KeyMismatch("the evaluation keys hold no relinearisation key");
   const unsigned level = a.level();
   Pair switched = inner_product(decompose(a.parts[2]), *keys.relinearisation, level);
@@ -256,6 +257,7 @@ void Evaluator::drop_to_level_inplace(Ciphertext& a, unsigned level) const {
 }
 
 const KeySwitchKey& Evaluator::galois_key(const EvaluationKeys& keys, std::uint32_t element) const {
+  require_same_context(*context_, *keys.context, "the evaluation keys");
   const auto key = keys.galois.find(element);
   if (key == keys.galois.end()) {
     throw KeyMismatch("the evaluation keys hold no Galois key of element " + std::to_string(element));
