@@ -117,7 +117,7 @@ TEST_P(Damaged, OtherKind) {
   refused(contents(Workshop::get().images()[0]), "an image");
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, Damaged, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Files, Damaged, testing::ValuesIn(cases()), [](const auto& file) { return file.param.name; });
 
 /// Another ring's keys, and other keys of the same model.
 class WrongKeys : public testing::Test {
