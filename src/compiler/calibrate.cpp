@@ -119,10 +119,10 @@ std::vector<MapStatistics> statistics(const nn::QuadraticChain& chain, const Low
           junk = std::max(junk, std::abs(x[s]));
         }
       }
-      // A typical input stays within a third of the bound's root mean square, whatever these random ones do.
+      // A typical input stays within a quarter of the bound in the root mean square, whatever these random ones do.
       const double rms = std::sqrt(squares / static_cast<double>(std::max<std::size_t>(1, valid)));
-      const double shrink = rms > 0 ? std::min(ranges[k] / 3 / rms, 1e3) : 1;
-      out[k].value_square = ranges[k] * ranges[k] / 9;
+      const double shrink = rms > 0 ? std::min(ranges[k] / 4 / rms, 1e3) : 1;
+      out[k].value_square = ranges[k] * ranges[k] / 16;
       out[k].slot_bound = std::max({out[k].slot_bound, ranges[k], junk / largest * ranges[k]});
       for (double& v : x) {
         v *= shrink;

@@ -169,7 +169,7 @@ Compiled compile(const nn::QuadraticChain& chain, const Options& options) {
       reason = error.what();
       continue;
     }
-    const auto choice = search_parameters(log_n, statistics(chain, lowered, ranges, options.input_bound));
+    const auto choice = search_parameters(log_n, statistics(chain, lowered, ranges, options.input_bound), options.precision);
     if (!choice || choice->error > options.precision) {
       reason = "the network needs " + std::to_string(depth) + " words of depth; at N=2^" + std::to_string(log_n) +
                (choice ? " so many leave a predicted error of " + decimal(choice->error) + ", more than the " +

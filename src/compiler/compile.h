@@ -12,7 +12,7 @@ namespace blindsight::compiler {
 
 struct Options {
   /// Largest predicted standard deviation of a logit's error.
-  double precision = 5e-3;
+  double precision = 2e-2;
   /// Known bounds of |values| before each square and of the logits (last); empty: estimated from the weights and
   /// `input_bound`.
   std::vector<double> ranges;

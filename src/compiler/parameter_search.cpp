@@ -103,7 +103,8 @@ bool may_fit(unsigned log_n, std::size_t maps) {
   return static_cast<double>(maps + 2) * narrowest(log_n) <= ckks::max_log_qp(log_n);
 }
 
-std::optional<ParameterChoice> search_parameters(unsigned log_n, const std::vector<MapStatistics>& maps) {
+std::optional<ParameterChoice> search_parameters(unsigned log_n, const std::vector<MapStatistics>& maps,
+                                                 double precision) {
   const auto budget = static_cast<unsigned>(ckks::max_log_qp(log_n));
   const auto depth = static_cast<unsigned>(maps.size());
   std::vector<ParameterChoice> found;
@@ -131,8 +132,10 @@ std::optional<ParameterChoice> search_parameters(unsigned log_n, const std::vect
   if (found.empty()) return std::nullopt;
   double least = kInfinity;
   for (const ParameterChoice& choice : found) least = std::min(least, choice.error);
+  // The last prime is what the result's bytes are: no wider than a fifth of the error asked for, or than what is within
+  // reach, calls for. `found` has it in rising order.
   for (const ParameterChoice& choice : found) {
-    if (choice.error <= 1.2 * least) return choice;
+    if (choice.error <= std::max(1.2 * least, 0.2 * precision)) return choice;
   }
   return std::nullopt;
 }
