@@ -1,5 +1,5 @@
-// The operations of the scheme, with the parameters of the digit networks (N = 2^13) and of a deep one (N = 2^16, 22 ciphertext
-// and 11 key-switching primes of 50 bits: two digits, close to what the security table allows).
+// The operations of the scheme, with the parameters of the digit networks (N = 2^13) and of a deep one (N = 2^16, 22
+// ciphertext and 11 key-switching primes of 50 bits: two digits, close to what the security table allows).
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -51,8 +51,7 @@ Setting& setting(std::int64_t log_n) {
     static Setting digits(ParametersLiteral::from_bits(13, {34, 50, 47, 33}, {50}));
     return digits;
   }
-  static Setting deep(
-      ParametersLiteral::from_bits(16, std::vector<unsigned>(22, 50), std::vector<unsigned>(11, 50)));
+  static Setting deep(ParametersLiteral::from_bits(16, std::vector<unsigned>(22, 50), std::vector<unsigned>(11, 50)));
   return deep;
 }
 

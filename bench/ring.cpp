@@ -125,13 +125,20 @@ void register_all() {
         pointwise(state, run, kN, products);
       })->UseManualTime();
     };
-    add("add", [k] { k->add(out.data(), a.data(), b.data(), kN, q); }, 1);
-    add("mul", [k] { k->mul(out.data(), a.data(), b.data(), kN, q); }, 1);
-    add("mul_add", [k] { k->mul_add(out.data(), a.data(), b.data(), kN, q); }, 1);
-    add("mul_scalar", [k] { k->mul_scalar(out.data(), a.data(), 12345, kN, q); }, 1);
-    add("dot16", [k] { k->dot(out.data(), left.data(), right.data(), kTerms, kN, q); }, kTerms);
-    add("switch_modulus", [k] { k->switch_modulus(out.data(), a.data(), kN, q, other); }, 1);
-    add("permute", [k] { k->permute(out.data(), a.data(), index.data(), kN); }, 1);
+    add(
+        "add", [k] { k->add(out.data(), a.data(), b.data(), kN, q); }, 1);
+    add(
+        "mul", [k] { k->mul(out.data(), a.data(), b.data(), kN, q); }, 1);
+    add(
+        "mul_add", [k] { k->mul_add(out.data(), a.data(), b.data(), kN, q); }, 1);
+    add(
+        "mul_scalar", [k] { k->mul_scalar(out.data(), a.data(), 12345, kN, q); }, 1);
+    add(
+        "dot16", [k] { k->dot(out.data(), left.data(), right.data(), kTerms, kN, q); }, kTerms);
+    add(
+        "switch_modulus", [k] { k->switch_modulus(out.data(), a.data(), kN, q, other); }, 1);
+    add(
+        "permute", [k] { k->permute(out.data(), a.data(), index.data(), kN); }, 1);
   }
 }
 

@@ -41,7 +41,8 @@ void convert_base(std::span<const std::uint64_t* const> in, std::span<const Modu
   std::vector<std::uint32_t> v(n);
   for (std::size_t i = 0; i < n; ++i) {
     double sum = 0.5;
-    for (std::size_t j = 0; j < digits; ++j) sum += static_cast<double>(y[j][i]) / static_cast<double>(from[j]->value());
+    for (std::size_t j = 0; j < digits; ++j)
+      sum += static_cast<double>(y[j][i]) / static_cast<double>(from[j]->value());
     v[i] = static_cast<std::uint32_t>(sum);
   }
   parallel_for(to.size(), [&](std::size_t t) {

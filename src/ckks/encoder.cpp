@@ -81,7 +81,8 @@ Encoder::Encoder(ContextPtr context) : context_(std::move(context)) {
   slot_.resize(slots);
   mirror_.resize(slots);
   for (std::size_t j = 0; j < slots; ++j) twist_[j] = unit_root(static_cast<double>(j) / static_cast<double>(2 * n));
-  for (std::size_t j = 0; j < slots / 2; ++j) roots_[j] = unit_root(static_cast<double>(j) / static_cast<double>(slots));
+  for (std::size_t j = 0; j < slots / 2; ++j)
+    roots_[j] = unit_root(static_cast<double>(j) / static_cast<double>(slots));
   std::uint64_t power = 1;
   for (std::size_t j = 0; j < slots; ++j, power = power * 3 & (2 * n - 1)) {
     mirror_[j] = power % 4 == 3;

@@ -134,7 +134,8 @@ Ciphertext Evaluator::square(const Ciphertext& a) const {
   return result;
 }
 
-/// Digits of a part, each extended to Q_level·P: the digit's own limbs as they are, the others by base conversion (ModUp).
+/// Digits of a part, each extended to Q_level·P: the digit's own limbs as they are, the others by base conversion
+/// (ModUp).
 std::vector<EvalPoly> Evaluator::decompose(const EvalPoly& part) const {
   const auto level = static_cast<unsigned>(part.limbs()) - 1;
   const ring::BasisPtr& extended = context_->extended_basis(level);
@@ -162,9 +163,8 @@ std::vector<EvalPoly> Evaluator::decompose(const EvalPoly& part) const {
       }
     }
     convert_base(in, from, out, to, n);
-    parallel_for(converted.size(), [&](std::size_t i) {
-      kernels().ntt_forward(out[i], extended->tables(converted[i]));
-    });
+    parallel_for(converted.size(),
+                 [&](std::size_t i) { kernels().ntt_forward(out[i], extended->tables(converted[i])); });
     digits[d] = std::move(digit);
   });
   return digits;
@@ -241,7 +241,8 @@ void Evaluator::rescale_inplace(Ciphertext& a) const {
       ring::AlignedVector<std::uint64_t> remainder(n);
       kernels().switch_modulus(remainder.data(), part.limb(level), n, dropped, q);
       kernels().ntt_forward(remainder.data(), context_->basis(level)->tables(l));
-      kernels().sub_mul_scalar(part.limb(l), part.limb(l), remainder.data(), q.inverse(q.reduce(dropped.value())), n, q);
+      kernels().sub_mul_scalar(part.limb(l), part.limb(l), remainder.data(), q.inverse(q.reduce(dropped.value())), n,
+                               q);
     });
     part.truncate(context_->basis(level - 1));
   }

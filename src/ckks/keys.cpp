@@ -23,8 +23,8 @@ EvalPoly fresh_secret(const ring::BasisPtr& basis) {
 
 EvalPoly from_ternary(const ring::BasisPtr& basis, std::span<const std::int8_t> coefficients) {
   if (coefficients.size() != basis->n()) {
-    throw FormatError("a secret of " + std::to_string(coefficients.size()) + " coefficients for N = " +
-                      std::to_string(basis->n()));
+    throw FormatError("a secret of " + std::to_string(coefficients.size()) +
+                      " coefficients for N = " + std::to_string(basis->n()));
   }
   ring::CoeffPoly poly(basis);
   for (std::size_t i = 0; i < coefficients.size(); ++i) {
@@ -45,7 +45,8 @@ EvalPoly restrict_to(const Context& context, const EvalPoly& full, unsigned leve
   return part;
 }
 
-/// b += P·from on the limbs of one digit: the gadget is 1 there and 0 on every other ciphertext limb, and vanishes mod P.
+/// b += P·from on the limbs of one digit: the gadget is 1 there and 0 on every other ciphertext limb, and vanishes mod
+/// P.
 void add_gadget(const Context& context, EvalPoly& b, const EvalPoly& from, std::size_t first, std::size_t last) {
   const auto& kernels = ring::kernels();
   ring::AlignedVector<std::uint64_t> product(b.n());
@@ -93,8 +94,7 @@ std::uint32_t inverse_element(const Context& context, std::uint32_t element) {
 /// For X → X^g applied after the switch: from s to s(X^(g^-1)).
 KeySwitchKey make_galois_key(const SecretKey& secret, std::uint32_t element, unsigned level) {
   const Context& context = *secret.context();
-  EvalPoly rotated =
-      ring::automorphism(secret.poly(), context.automorphism_index(inverse_element(context, element)));
+  EvalPoly rotated = ring::automorphism(secret.poly(), context.automorphism_index(inverse_element(context, element)));
   KeySwitchKey key = make_switch_key(context, secret.poly(), rotated, level);
   rotated.wipe();
   return key;
@@ -178,13 +178,11 @@ void require_keys(const EvaluationKeys& keys, const KeyRequest& request) {
     }
   };
   if (request.relinearisation) {
-    require(keys.relinearisation ? &*keys.relinearisation : nullptr, *request.relinearisation,
-            "relinearisation key");
+    require(keys.relinearisation ? &*keys.relinearisation : nullptr, *request.relinearisation, "relinearisation key");
   }
   for (const auto& [element, level] : galois_levels(*keys.context, request)) {
     const auto it = keys.galois.find(element);
-    require(it == keys.galois.end() ? nullptr : &it->second, level,
-            "Galois key of element " + std::to_string(element));
+    require(it == keys.galois.end() ? nullptr : &it->second, level, "Galois key of element " + std::to_string(element));
   }
 }
 

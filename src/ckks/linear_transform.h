@@ -15,11 +15,11 @@ namespace blindsight::ckks {
 struct LinearTransformPlan {
   struct Term {
     int baby;
-    int giant;                     ///< rotations, in slots to the left; a diagonal k is split as k = baby + giant
-    std::uint32_t diagonal;        ///< index into the diagonals
+    int giant;               ///< rotations, in slots to the left; a diagonal k is split as k = baby + giant
+    std::uint32_t diagonal;  ///< index into the diagonals
   };
   std::vector<Term> terms;
-  std::vector<int> folds;        ///< then y += rot_f(y) for each f in order
+  std::vector<int> folds;  ///< then y += rot_f(y) for each f in order
 };
 
 /// The diagonals, encoded over Q_level·P (giant-step rotation applied to them already); terms[i] uses diagonals[i].
@@ -44,9 +44,9 @@ std::vector<int> rotations_of(const LinearTransformPlan& plan, std::uint32_t slo
 EncodedTransform encode_transform(const Encoder& encoder, const LinearTransformPlan& plan,
                                   std::span<const std::vector<double>> diagonals, double scale, unsigned level);
 
-/// Double hoisted: baby steps, giant steps and folds stay over Q·P, with one ModDown of a single polynomial a giant step
-/// or round and one of two polynomials at the end. The result has scale x.scale · diagonal scale, at x's level, which
-/// must be the transform's; not rescaled.
+/// Double hoisted: baby steps, giant steps and folds stay over Q·P, with one ModDown of a single polynomial a giant
+/// step or round and one of two polynomials at the end. The result has scale x.scale · diagonal scale, at x's level,
+/// which must be the transform's; not rescaled.
 Ciphertext apply(const Evaluator& evaluator, const EncodedTransform& transform, const Ciphertext& x,
                  const EvaluationKeys& keys);
 

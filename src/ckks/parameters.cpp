@@ -72,13 +72,19 @@ Fingerprint fingerprint_of(const ParametersLiteral& literal) {
 
 double max_log_qp(unsigned log_n) {
   switch (log_n) {
-    case 12: return 106;
-    case 13: return 214;
-    case 14: return 430;
-    case 15: return 868;
-    case 16: return 1747;
+    case 12:
+      return 106;
+    case 13:
+      return 214;
+    case 14:
+      return 430;
+    case 15:
+      return 868;
+    case 16:
+      return 1747;
     default:
-      throw InvalidArgument("N = 2^" + std::to_string(log_n) + ": only 2^12 to 2^16 have a place in the security table");
+      throw InvalidArgument("N = 2^" + std::to_string(log_n) +
+                            ": only 2^12 to 2^16 have a place in the security table");
   }
 }
 

@@ -87,9 +87,9 @@ void bench_ntt(Bench& bench) {
 }
 
 void bench_scheme(Bench& bench) {
-  const std::vector<std::string> names = {"ckks/encode", "ckks/encrypt",     "ckks/decrypt", "ckks/expand", "ckks/rotate",
-                                          "ckks/hoist",  "ckks/hoisted-rotate", "ckks/square",  "ckks/relinearise",
-                                          "ckks/rescale", "ckks/keygen-16"};
+  const std::vector<std::string> names = {"ckks/encode",      "ckks/encrypt", "ckks/decrypt",        "ckks/expand",
+                                          "ckks/rotate",      "ckks/hoist",   "ckks/hoisted-rotate", "ckks/square",
+                                          "ckks/relinearise", "ckks/rescale", "ckks/keygen-16"};
   if (std::none_of(names.begin(), names.end(), [&](const auto& name) { return bench.wants(name); })) return;
   const auto context = ckks::Context::create(ckks::ParametersLiteral::from_bits(13, {34, 50, 47, 33}, {50}));
   const unsigned level = context->max_level();

@@ -34,8 +34,7 @@ void classify(const Options& options) {
     if (options.json) {
       Json image = {{"file", file}};
       image.update(to_json(passage.logits, model.card.labels));
-      image["ms"] = {
-          {"encrypt", passage.encrypt_ms}, {"infer", passage.infer_ms}, {"decrypt", passage.decrypt_ms}};
+      image["ms"] = {{"encrypt", passage.encrypt_ms}, {"infer", passage.infer_ms}, {"decrypt", passage.decrypt_ms}};
       images.push_back(image);
     } else {
       fmt::print("{}: {}; encrypted in {}, evaluated in {}, decrypted in {}\n", file,
@@ -58,8 +57,8 @@ void add_classify(CLI::App& app, Globals& globals) {
   command->add_option("--card", options->card, "Card (default: the .json beside the model)");
   command->add_flag("--resize", options->resize, "Stretch images of another size");
   command->add_option("--top", options->top, "Labels to print for each image")->capture_default_str();
-  command->add_option("--precision", options->compile.precision,
-                      "Largest predicted standard deviation of a logit's error")
+  command
+      ->add_option("--precision", options->compile.precision, "Largest predicted standard deviation of a logit's error")
       ->check(CLI::PositiveNumber);
   command->add_option("--log-n", options->compile.log_n, "Ring degree 2^N (default: the smallest that serves)")
       ->check(CLI::Range(12, 16));

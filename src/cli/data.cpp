@@ -60,7 +60,8 @@ void add_data(CLI::App& app, Globals& globals) {
   for (const auto& info : vision::known_datasets()) names += (names.empty() ? "" : ", ") + info.name;
   command->add_option("NAME", options->name, names)->required();
   command->add_option("--from", options->from, "A folder that has the files (default: their official addresses)");
-  command->add_option("--data", options->data, "Where data sets lie (default: $BLINDSIGHT_DATA, ~/.cache/blindsight/data)");
+  command->add_option("--data", options->data,
+                      "Where data sets lie (default: $BLINDSIGHT_DATA, ~/.cache/blindsight/data)");
   on_chosen(command, globals, options, fetch);
 }
 

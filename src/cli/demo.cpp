@@ -1,4 +1,5 @@
-// blindsight demo: sample images that need no data set, encrypted, classified, decrypted, each beside what the server saw.
+// blindsight demo: sample images that need no data set, encrypted, classified, decrypted, each beside what the server
+// saw.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -73,10 +74,11 @@ Panel classify(const Session& session, const Model& model, const vision::Sample&
   const std::string& label = model.card.labels[best];
   if (label == std::to_string(sample.label)) ++right;
   const double percent = 100 * runtime::softmax(passage.logits)[best];
-  return {lines_of(vision::render_terminal(crop(sample.image))),
-          {"", fmt::format("drawn as  {}", sample.label), fmt::format("read as   {}", label),
-           fmt::format("sure to   {:.1f} %", percent), "", "the server saw", human_bytes(static_cast<double>(seen.size())),
-           vision::sha256_hex(seen).substr(0, kHashDigits) + "...", "for " + human_ms(passage.infer_ms)}};
+  return {
+      lines_of(vision::render_terminal(crop(sample.image))),
+      {"", fmt::format("drawn as  {}", sample.label), fmt::format("read as   {}", label),
+       fmt::format("sure to   {:.1f} %", percent), "", "the server saw", human_bytes(static_cast<double>(seen.size())),
+       vision::sha256_hex(seen).substr(0, kHashDigits) + "...", "for " + human_ms(passage.infer_ms)}};
 }
 
 void demo(const Options& options) {

@@ -49,13 +49,14 @@ compiler::Manifest load_manifest(const fs::path& file) {
 vision::Card card_of(const compiler::Manifest& manifest) {
   vision::Card card = vision::parse_card(manifest.card, "the manifest's card");
   if (card.labels.size() != manifest.output_elements) {
-    throw FormatError(fmt::format("the manifest's card has {} labels for {} outputs", card.labels.size(),
-                                  manifest.output_elements));
+    throw FormatError(
+        fmt::format("the manifest's card has {} labels for {} outputs", card.labels.size(), manifest.output_elements));
   }
   const auto& p = card.preprocess;
   if (static_cast<std::size_t>(p.channels()) * p.height * p.width != manifest.input_elements) {
-    throw FormatError(fmt::format("the manifest's card describes {}x{} images of {} channels, its network takes {} values",
-                                  p.width, p.height, p.channels(), manifest.input_elements));
+    throw FormatError(
+        fmt::format("the manifest's card describes {}x{} images of {} channels, its network takes {} values", p.width,
+                    p.height, p.channels(), manifest.input_elements));
   }
   return card;
 }

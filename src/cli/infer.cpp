@@ -26,8 +26,7 @@ struct Options {
 void infer(const Options& options) {
   auto plan = std::make_shared<const compiler::Plan>(compiler::read_plan(read_file(options.plan)));
   const auto context = ckks::Context::create(plan->program.parameters);
-  const ckks::EvaluationKeys keys =
-      ckks::read_evaluation_keys_file(read_file(options.keys), options.keys.string());
+  const ckks::EvaluationKeys keys = ckks::read_evaluation_keys_file(read_file(options.keys), options.keys.string());
   ckks::require_same_context(*context, *keys.context, "the evaluation keys");
   ckks::require_keys(keys, plan->program.keys);
   const auto inputs = ckks::read_input_file(read_file(options.input), *context, options.input.string());
@@ -53,9 +52,8 @@ void infer(const Options& options) {
 
 void add_infer(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      add_command(app, globals, "infer", "Evaluate a model on encrypted images (the server's part)",
-                  "  blindsight infer mnist/plan.bs --eval-keys keys/eval.keys digit.ct -o result.ct");
+  CLI::App* command = add_command(app, globals, "infer", "Evaluate a model on encrypted images (the server's part)",
+                                  "  blindsight infer mnist/plan.bs --eval-keys keys/eval.keys digit.ct -o result.ct");
   command->add_option("PLAN", options->plan, "The model's plan.bs")->required();
   command->add_option("--eval-keys", options->keys, "The client's eval.keys")->required();
   command->add_option("INPUT", options->input, "What encrypt wrote")->required();

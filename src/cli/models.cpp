@@ -46,8 +46,8 @@ void print(const std::vector<Row>& rows) {
   fmt::print("{:<20} {:<14} {:>9} {:>6} {:>6} {:>13} {:>10}\n", "model", "data set", "accuracy", "words", "ring",
              "latency", "keys");
   for (const Row& row : rows) {
-    const std::string latency = row.infer_ms ? human_ms(*row.infer_ms)
-                                             : "~" + human_ms(row.report.predicted_latency_ms);
+    const std::string latency =
+        row.infer_ms ? human_ms(*row.infer_ms) : "~" + human_ms(row.report.predicted_latency_ms);
     fmt::print("{:<20} {:<14} {:>9} {:>6} {:>6} {:>13} {:>10}\n", row.model.name, row.model.card.dataset,
                clear_accuracy(row.model.card), row.report.depth, fmt::format("2^{}", row.report.log_n), latency,
                human_bytes(static_cast<double>(row.report.evaluation_key_bytes)));
@@ -84,10 +84,9 @@ void list(const Options& options) {
 
 void add_models(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      add_command(app, globals, "models", "List the model zoo, each latency measured on this machine",
-                  "  blindsight models\n"
-                  "  blindsight models --fast --json");
+  CLI::App* command = add_command(app, globals, "models", "List the model zoo, each latency measured on this machine",
+                                  "  blindsight models\n"
+                                  "  blindsight models --fast --json");
   command->add_flag("--fast", options->fast, "Predict latencies instead of measuring them");
   command->add_flag("--json", options->json, "Print JSON");
   on_chosen(command, globals, options, list);

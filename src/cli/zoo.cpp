@@ -36,9 +36,9 @@ fs::path find_model(const std::string& model) {
     if (fs::exists(file)) return file;
   }
   const auto names = zoo_names();
-  throw InvalidArgument(fmt::format("no model '{}': give the path of an ONNX file or one of {}", model,
-                                    names.empty() ? "a zoo ($BLINDSIGHT_MODELS names its folder)"
-                                                  : fmt::format("{}", fmt::join(names, ", "))));
+  throw InvalidArgument(fmt::format(
+      "no model '{}': give the path of an ONNX file or one of {}", model,
+      names.empty() ? "a zoo ($BLINDSIGHT_MODELS names its folder)" : fmt::format("{}", fmt::join(names, ", "))));
 }
 
 bool is_bound(const nlohmann::json& value) { return value.is_number() && value.get<double>() > 0; }
@@ -76,8 +76,8 @@ Model load_model(const std::string& model, const std::optional<fs::path>& card) 
   const Bytes onnx = read_file(loaded.file, nn::kMaxModelBytes);
   const fs::path card_file = card.value_or(fs::path(loaded.file).replace_extension(".json"));
   if (!card && !fs::exists(card_file)) {
-    throw IoError(fmt::format("{} has no card: put it into {} or name it with --card", loaded.file.string(),
-                              card_file.string()));
+    throw IoError(
+        fmt::format("{} has no card: put it into {} or name it with --card", loaded.file.string(), card_file.string()));
   }
   loaded.card_json = read_text(card_file);
   loaded.card = vision::parse_card(loaded.card_json, card_file.string());
@@ -86,8 +86,8 @@ Model load_model(const std::string& model, const std::optional<fs::path>& card) 
   const vision::Preprocess& p = loaded.card.preprocess;
   if (loaded.graph.input_shape != nn::Shape{p.channels(), p.height, p.width}) {
     throw InvalidArgument(fmt::format("{} takes {} (channels, height, width), but {} says {}x{}x{}",
-                                      loaded.file.string(), nn::to_string(loaded.graph.input_shape),
-                                      card_file.string(), p.channels(), p.height, p.width));
+                                      loaded.file.string(), nn::to_string(loaded.graph.input_shape), card_file.string(),
+                                      p.channels(), p.height, p.width));
   }
   const auto outputs = nn::element_count(loaded.graph.shape_of(loaded.graph.output()));
   if (static_cast<std::size_t>(outputs) != loaded.card.labels.size()) {

@@ -28,7 +28,8 @@ struct Model {
 };
 
 /// `model` is a path (it contains a '/' or ends in .onnx) or a zoo name. The card is the .json of the same name unless
-/// one is given. Throws InvalidArgument, naming the zoo's models, where there is none; what card, import and files throw.
+/// one is given. Throws InvalidArgument, naming the zoo's models, where there is none; what card, import and files
+/// throw.
 Model load_model(const std::string& model, const std::optional<std::filesystem::path>& card = std::nullopt);
 
 /// How it should be compiled.

@@ -31,8 +31,8 @@ void check(const nn::QuadraticChain& chain, const Options& options) {
       throw InvalidArgument("layer " + map.name + " is malformed");
     }
     if (k > 0 && map.cols != chain.affine[k - 1].rows) {
-      throw InvalidArgument("layer " + map.name + " takes " + std::to_string(map.cols) + " values, the one before gives " +
-                            std::to_string(chain.affine[k - 1].rows));
+      throw InvalidArgument("layer " + map.name + " takes " + std::to_string(map.cols) +
+                            " values, the one before gives " + std::to_string(chain.affine[k - 1].rows));
     }
     for (const double w : map.value) {
       if (!std::isfinite(w)) throw UnsupportedModel("layer " + map.name + " has weights that are not finite");
@@ -43,7 +43,8 @@ void check(const nn::QuadraticChain& chain, const Options& options) {
   }
   if (!options.ranges.empty() && options.ranges.size() != chain.affine.size()) {
     throw InvalidArgument(std::to_string(options.ranges.size()) + " ranges given for " +
-                          std::to_string(chain.affine.size()) + " layers: one before every square and one of the logits");
+                          std::to_string(chain.affine.size()) +
+                          " layers: one before every square and one of the logits");
   }
   for (const double r : options.ranges) {
     if (!(r > 0) || !std::isfinite(r)) throw InvalidArgument("a range is not positive");
@@ -169,7 +170,8 @@ Compiled compile(const nn::QuadraticChain& chain, const Options& options) {
       reason = error.what();
       continue;
     }
-    const auto choice = search_parameters(log_n, statistics(chain, lowered, ranges, options.input_bound), options.precision);
+    const auto choice =
+        search_parameters(log_n, statistics(chain, lowered, ranges, options.input_bound), options.precision);
     if (!choice || choice->error > options.precision) {
       reason = "the network needs " + std::to_string(depth) + " words of depth; at N=2^" + std::to_string(log_n) +
                (choice ? " so many leave a predicted error of " + decimal(choice->error) + ", more than the " +

@@ -63,11 +63,20 @@ double cost(const Program& program) {
   for (const Op& op : program.ops) {
     const LevelCost at(op.level);
     switch (op.kind) {
-      case OpKind::kLinearTransform: sum += at.transform(program.transforms[op.operand].plan); break;
-      case OpKind::kSquare: sum += at.square + at.key_switch(); break;
-      case OpKind::kRescale: sum += LevelCost(op.level + 1).rescale; break;
-      case OpKind::kAddVector: sum += (op.level + 1) * kPass; break;
-      case OpKind::kDropLevel: break;
+      case OpKind::kLinearTransform:
+        sum += at.transform(program.transforms[op.operand].plan);
+        break;
+      case OpKind::kSquare:
+        sum += at.square + at.key_switch();
+        break;
+      case OpKind::kRescale:
+        sum += LevelCost(op.level + 1).rescale;
+        break;
+      case OpKind::kAddVector:
+        sum += (op.level + 1) * kPass;
+        break;
+      case OpKind::kDropLevel:
+        break;
     }
   }
   return sum;

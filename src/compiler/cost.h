@@ -15,7 +15,7 @@ struct LevelCost {
   double switch_one;  ///< inner product with a key and division by P
   double product;     ///< ciphertext times plaintext, added up
   double rescale;
-  double square;      ///< without its key switch
+  double square;  ///< without its key switch
   double key_switch() const { return decompose + switch_one; }
   double transform(const ckks::LinearTransformPlan& plan) const;
   /// No plan with so many diagonals and folds costs less.

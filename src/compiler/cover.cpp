@@ -213,7 +213,8 @@ std::optional<Diagonals> cover(const Layout& input, const SlotsOfElement& slots_
   // Ascending rotations: the order in which they were found means nothing.
   std::vector<std::size_t> order(out.rotation.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return out.rotation[a] < out.rotation[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return out.rotation[a] < out.rotation[b]; });
   Diagonals sorted;
   for (const std::size_t i : order) {
     sorted.rotation.push_back(out.rotation[i]);

@@ -64,8 +64,8 @@ std::vector<StatePtr> step(const std::vector<StatePtr>& states, const nn::Sparse
   std::vector<Task> tasks;
   for (const StatePtr& state : states) {
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      tasks.push_back({state, &candidates[i],
-                       state->cost + price.transform_at_least(lower_diagonals[i], candidates[i].folds())});
+      tasks.push_back(
+          {state, &candidates[i], state->cost + price.transform_at_least(lower_diagonals[i], candidates[i].folds())});
     }
   }
   std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.at_least < b.at_least; });
@@ -92,7 +92,8 @@ std::vector<StatePtr> step(const std::vector<StatePtr>& states, const nn::Sparse
           }
         }
         if (limit == 0) return;
-        auto diagonals = cover(task.from->layout, *slots_of[task.from.get()], affine, *task.placement, limit, work_limit);
+        auto diagonals =
+            cover(task.from->layout, *slots_of[task.from.get()], affine, *task.placement, limit, work_limit);
         if (!diagonals) return;
         auto state = std::make_shared<State>();
         state->map = make_map(affine, *task.placement, std::move(*diagonals));
@@ -103,7 +104,8 @@ std::vector<StatePtr> step(const std::vector<StatePtr>& states, const nn::Sparse
       });
       for (auto& state : found) {
         if (!state) continue;
-        const auto same = std::find_if(best.begin(), best.end(), [&](const StatePtr& s) { return s->layout == state->layout; });
+        const auto same =
+            std::find_if(best.begin(), best.end(), [&](const StatePtr& s) { return s->layout == state->layout; });
         if (same != best.end()) {
           if ((*same)->cost <= state->cost) continue;
           best.erase(same);
@@ -133,7 +135,8 @@ std::vector<std::vector<std::uint32_t>> group_rows(const nn::SparseAffine& map) 
   std::map<std::vector<std::uint32_t>, std::size_t> index;
   std::vector<std::vector<std::uint32_t>> groups;
   for (std::uint32_t r = 0; r < map.rows; ++r) {
-    const std::vector<std::uint32_t> columns(map.col.begin() + map.row_begin[r], map.col.begin() + map.row_begin[r + 1]);
+    const std::vector<std::uint32_t> columns(map.col.begin() + map.row_begin[r],
+                                             map.col.begin() + map.row_begin[r + 1]);
     const auto [it, fresh] = index.try_emplace(columns, groups.size());
     if (fresh) groups.emplace_back();
     groups[it->second].push_back(r);

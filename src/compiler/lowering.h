@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "blindsight/compiler/cover.h"
 #include "blindsight/ckks/linear_transform.h"
+#include "blindsight/compiler/cover.h"
 #include "blindsight/nn/affine.h"
 
 namespace blindsight::compiler {

@@ -14,8 +14,7 @@ std::vector<double> log2_of(const std::vector<std::uint64_t>& primes) {
 
 }  // namespace
 
-NoiseModel::NoiseModel(unsigned log_n, std::vector<double> log_q, std::vector<double> log_p)
-    : n_(std::exp2(log_n)) {
+NoiseModel::NoiseModel(unsigned log_n, std::vector<double> log_q, std::vector<double> log_p) : n_(std::exp2(log_n)) {
   // Digits are uniform in [-d/2, d/2], d a product of as many primes as P has; the last digit may be shorter.
   double special = 0;
   for (const double p : log_p) special += p;

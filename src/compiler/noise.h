@@ -21,9 +21,7 @@ class NoiseModel {
   /// Rounding of a plaintext to integers.
   double encoding(double scale) const { return slot(1.0 / 12, scale); }
   /// Secret-key encryption and the encoding before it.
-  double fresh(double scale) const {
-    return slot(ckks::kErrorStdDev * ckks::kErrorStdDev + 1.0 / 12, scale);
-  }
+  double fresh(double scale) const { return slot(ckks::kErrorStdDev * ckks::kErrorStdDev + 1.0 / 12, scale); }
   /// Division by a prime or by P, to a result of scale `scale`.
   double rounding(double scale) const { return slot((1 + 2 * n_ / 3) / 12, scale); }
   /// A rotation or relinearisation at `level` of a ciphertext of scale `scale`, one special prime a digit.

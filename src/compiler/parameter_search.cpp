@@ -79,8 +79,8 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const std::vecto
     if (log_weight < 4 || log_weight > 58 || log_in > 60 || log_in < 20 || log_out < 12) return kInfinity;
     // Room: the result of the map, and its square.
     const double log_bound = std::log2(m.slot_bound);
-    const double needed = last ? log_out + log_bound + std::log2(2 * kOutputMargin)
-                               : 2 * log_out + 2 * std::max(0.0, log_bound) + 2;
+    const double needed =
+        last ? log_out + log_bound + std::log2(2 * kOutputMargin) : 2 * log_out + 2 * std::max(0.0, log_bound) + 2;
     if (needed > log_modulus[level - 1]) return kInfinity;
 
     const double in = std::exp2(log_in);
@@ -92,8 +92,8 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const std::vecto
                (static_cast<double>(m.giants) * folds + folds - 1) * noise.key_switch(level, product) +
                noise.rounding(std::exp2(log_out)) + noise.encoding(std::exp2(log_out));
     if (!last) {
-      variance = 4 * m.value_square * variance + 2 * squared(variance) +
-                 noise.key_switch(level - 1, std::exp2(2 * log_out));
+      variance =
+          4 * m.value_square * variance + 2 * squared(variance) + noise.key_switch(level - 1, std::exp2(2 * log_out));
     }
   }
   return std::sqrt(variance);

@@ -26,13 +26,13 @@ struct ParameterChoice {
 };
 
 /// Margin for the result over the bound of the logits.
-inline constexpr double kOutputMargin = 2;
+inline constexpr double kOutputMargin = 8;
 
 /// Predicted standard deviation of the result's error; infinity where values would not fit the modulus.
 double predicted_error(unsigned log_n, const ScalePlan& scales, const std::vector<MapStatistics>& maps);
 
 /// Among all widths that 128-bit security allows, those with the least predicted error, the last prime as narrow as
-/// costs at most a fifth of that. nullopt where no widths serve at all.
+/// costs at most a fifth of that or stays below a fifth of `precision`. nullopt where no widths serve at all.
 std::optional<ParameterChoice> search_parameters(unsigned log_n, const std::vector<MapStatistics>& maps,
                                                  double precision);
 

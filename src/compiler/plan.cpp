@@ -16,7 +16,9 @@ constexpr std::uint32_t kMaxInputElements = std::uint32_t{1} << 24;
 constexpr int kCompression = 3;
 
 /// What a compressed plan may grow to: its own size class, so that a small file can't take much memory.
-std::uint64_t inflated_limit(std::size_t compressed) { return (std::uint64_t{4} << 20) + 64 * std::uint64_t{compressed}; }
+std::uint64_t inflated_limit(std::size_t compressed) {
+  return (std::uint64_t{4} << 20) + 64 * std::uint64_t{compressed};
+}
 
 struct Interface {
   unsigned input_level = 0;
@@ -230,7 +232,8 @@ Plan read_plan(std::span<const std::uint8_t> file) {
   for (std::size_t i = 0; i < ops; ++i) {
     Op op{};
     const std::uint8_t kind = in.u8();
-    if (kind > static_cast<std::uint8_t>(OpKind::kDropLevel)) in.fail("operation of unknown kind " + std::to_string(kind));
+    if (kind > static_cast<std::uint8_t>(OpKind::kDropLevel))
+      in.fail("operation of unknown kind " + std::to_string(kind));
     op.kind = static_cast<OpKind>(kind);
     op.input = in.u32();
     op.output = in.u32();

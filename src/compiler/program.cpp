@@ -11,11 +11,16 @@ namespace {
 
 const char* name(OpKind kind) {
   switch (kind) {
-    case OpKind::kLinearTransform: return "linear_transform";
-    case OpKind::kAddVector: return "add_vector";
-    case OpKind::kSquare: return "square";
-    case OpKind::kRescale: return "rescale";
-    case OpKind::kDropLevel: return "drop_level";
+    case OpKind::kLinearTransform:
+      return "linear_transform";
+    case OpKind::kAddVector:
+      return "add_vector";
+    case OpKind::kSquare:
+      return "square";
+    case OpKind::kRescale:
+      return "rescale";
+    case OpKind::kDropLevel:
+      return "drop_level";
   }
   return "?";
 }
@@ -126,7 +131,9 @@ void validate(const Program& program) {
       case OpKind::kAddVector:
         if (op.operand >= program.vectors.size()) fail("has no vector");
         break;
-      case OpKind::kSquare: expected.scale = in.scale * in.scale; break;
+      case OpKind::kSquare:
+        expected.scale = in.scale * in.scale;
+        break;
       case OpKind::kRescale:
         if (in.level == 0) fail("has no prime left to divide by");
         expected = {in.level - 1, in.scale / static_cast<double>(literal.q[in.level])};
@@ -135,7 +142,8 @@ void validate(const Program& program) {
         if (op.level > in.level) fail("raises the level");
         expected.level = op.level;
         break;
-      default: fail("is of an unknown kind");
+      default:
+        fail("is of an unknown kind");
     }
     if (op.level != expected.level) {
       fail("is at level " + std::to_string(op.level) + " instead of " + std::to_string(expected.level));

@@ -32,9 +32,9 @@ std::ostream& operator<<(std::ostream& stream, const Report& report) {
   std::ostringstream out;
   std::size_t width = 5;
   for (const LayerReport& layer : report.layers) width = std::max(width, layer.name.size());
-  out << std::left << std::setw(static_cast<int>(width)) << "layer" << std::right << std::setw(7) << "in" << std::setw(7)
-      << "out" << std::setw(11) << "diagonals" << std::setw(11) << "rotations" << std::setw(7) << "folds"
-      << std::setw(7) << "level" << '\n';
+  out << std::left << std::setw(static_cast<int>(width)) << "layer" << std::right << std::setw(7) << "in"
+      << std::setw(7) << "out" << std::setw(11) << "diagonals" << std::setw(11) << "rotations" << std::setw(7)
+      << "folds" << std::setw(7) << "level" << '\n';
   for (const LayerReport& layer : report.layers) {
     out << std::left << std::setw(static_cast<int>(width)) << layer.name << std::right << std::setw(7) << layer.columns
         << std::setw(7) << layer.rows << std::setw(11) << layer.diagonals << std::setw(11) << layer.rotations

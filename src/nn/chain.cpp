@@ -1,5 +1,5 @@
-// to_chain: every tensor is followed as a·r² + b·r + c, element by element, over a `root` r that is an affine function of
-// the chain's latest squares. A layer that mixes elements closes the quadratic first, by completing the square.
+// to_chain: every tensor is followed as a·r² + b·r + c, element by element, over a `root` r that is an affine function
+// of the chain's latest squares. A layer that mixes elements closes the quadratic first, by completing the square.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -196,8 +196,9 @@ void ChainBuilder::finish() {
   close(graph_.output());
   const Form& output = forms_[graph_.output()];
   if (output.root->stage != affine_.size()) {
-    throw UnsupportedModel("the network's output does not depend on its last activation; "
-                           "residual networks come with a later release");
+    throw UnsupportedModel(
+        "the network's output does not depend on its last activation; "
+        "residual networks come with a later release");
   }
   push(materialised(output), output.before);
 }

@@ -47,12 +47,9 @@ std::string details(const T&) {
 }  // namespace
 
 const char* kind_name(const Operation& operation) {
-  return std::visit(Overloaded{[](const Conv&) { return "Conv"; },
-                               [](const Dense&) { return "Dense"; },
-                               [](const Add&) { return "Add"; },
-                               [](const AddConst&) { return "AddConst"; },
-                               [](const MulConst&) { return "MulConst"; },
-                               [](const Square&) { return "Square"; },
+  return std::visit(Overloaded{[](const Conv&) { return "Conv"; }, [](const Dense&) { return "Dense"; },
+                               [](const Add&) { return "Add"; }, [](const AddConst&) { return "AddConst"; },
+                               [](const MulConst&) { return "MulConst"; }, [](const Square&) { return "Square"; },
                                [](const AveragePool&) { return "AveragePool"; },
                                [](const GlobalAveragePool&) { return "GlobalAveragePool"; },
                                [](const Reshape&) { return "Reshape"; }},

@@ -65,13 +65,12 @@ struct GlobalAveragePool {};
 /// Another shape for the same row-major elements (Flatten, Reshape, Squeeze, Unsqueeze).
 struct Reshape {};
 
-using Operation =
-    std::variant<Conv, Dense, Add, AddConst, MulConst, Square, AveragePool, GlobalAveragePool, Reshape>;
+using Operation = std::variant<Conv, Dense, Add, AddConst, MulConst, Square, AveragePool, GlobalAveragePool, Reshape>;
 
 /// One layer; its value is tensor number `index in Graph::nodes` + 1 (the graph's input is tensor 0).
 struct Node {
-  std::string name;                 ///< the ONNX node's name, or its output's name where it has none
-  std::string type;                 ///< the ONNX operator, such as "Gemm"
+  std::string name;  ///< the ONNX node's name, or its output's name where it has none
+  std::string type;  ///< the ONNX operator, such as "Gemm"
   Operation operation;
   std::vector<std::size_t> inputs;  ///< tensor numbers, all below this node's own
   Shape shape;                      ///< of the output, without batch axis

@@ -193,8 +193,8 @@ void Importer::malformed(const std::string& reason) const { throw FormatError(la
 Signal Importer::emit(Operation operation, std::vector<std::size_t> inputs, Shape shape) {
   if (shape.empty() || shape[0] != 1) refuse("must keep the batch as its first axis");
   if (element_count(shape) > kMaxActivationElements) refuse("a result of " + to_string(shape) + " is too large");
-  graph_.nodes.push_back({node_name(*node_), printable(node_->op_type()), std::move(operation), std::move(inputs),
-                          without_batch(shape)});
+  graph_.nodes.push_back(
+      {node_name(*node_), printable(node_->op_type()), std::move(operation), std::move(inputs), without_batch(shape)});
   return {graph_.nodes.size(), std::move(shape)};
 }
 

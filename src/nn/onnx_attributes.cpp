@@ -14,8 +14,7 @@ const onnx::AttributeProto* Attributes::find(const std::string& name) const {
   return nullptr;
 }
 
-const onnx::AttributeProto* Attributes::find(const std::string& name,
-                                             onnx::AttributeProto::AttributeType type) const {
+const onnx::AttributeProto* Attributes::find(const std::string& name, onnx::AttributeProto::AttributeType type) const {
   const onnx::AttributeProto* attribute = find(name);
   if (attribute && attribute->type() != type) {
     throw FormatError(label(node_) + ": attribute '" + name + "' has the wrong type");

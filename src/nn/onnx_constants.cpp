@@ -82,7 +82,8 @@ Shape broadcast_shape(const Shape& a, const Shape& b) {
   for (std::size_t i = 1; i <= shape.size(); ++i) {
     const std::int64_t x = i <= a.size() ? a[a.size() - i] : 1;
     const std::int64_t y = i <= b.size() ? b[b.size() - i] : 1;
-    if (x != y && x != 1 && y != 1) throw InvalidArgument("shapes " + to_string(a) + " and " + to_string(b) + " don't fit");
+    if (x != y && x != 1 && y != 1)
+      throw InvalidArgument("shapes " + to_string(a) + " and " + to_string(b) + " don't fit");
     shape[shape.size() - i] = x == 1 ? y : x;
   }
   return shape;
@@ -111,7 +112,8 @@ double apply_binary(const std::string& type, double x, double y, bool integer) {
 
 std::size_t normal_axis(std::int64_t axis, std::size_t rank) {
   const auto signed_rank = static_cast<std::int64_t>(rank);
-  if (axis < -signed_rank || axis >= signed_rank) throw InvalidArgument("axis " + std::to_string(axis) + " doesn't exist");
+  if (axis < -signed_rank || axis >= signed_rank)
+    throw InvalidArgument("axis " + std::to_string(axis) + " doesn't exist");
   return axis < 0 ? axis + signed_rank : axis;
 }
 
@@ -185,7 +187,8 @@ Constant Importer::fold_binary() const {
   const std::int64_t count = constant_count(result.shape, label(*node_));
   // Broadcasting must not turn two vectors into a huge matrix.
   const std::size_t limit = std::max<std::size_t>({x.data.size(), y.data.size(), std::size_t{1} << 20});
-  if (count > static_cast<std::int64_t>(limit)) refuse("its constant result of " + to_string(result.shape) + " is too large");
+  if (count > static_cast<std::int64_t>(limit))
+    refuse("its constant result of " + to_string(result.shape) + " is too large");
   result.data.resize(count);
   for (std::size_t i = 0; i < result.data.size(); ++i) {
     result.data[i] = apply_binary(node_->op_type(), x.data[broadcast_index(i, result.shape, x.shape)],

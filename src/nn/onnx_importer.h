@@ -24,8 +24,8 @@ struct Constant {
 
 /// A tensor that depends on the image.
 struct Signal {
-  std::size_t tensor;         ///< its number in the graph
-  Shape shape;                ///< as in ONNX: with a leading batch axis of 1
+  std::size_t tensor;  ///< its number in the graph
+  Shape shape;         ///< as in ONNX: with a leading batch axis of 1
   bool after_softmax = false;
 };
 

@@ -27,31 +27,30 @@ bool all_equal_to(const Constant& constant, double value) {
 }  // namespace
 
 void Importer::lower() {
-  static const std::map<std::string, void (Importer::*)()> table = {
-      {"Add", &Importer::lower_binary},
-      {"AveragePool", &Importer::lower_average_pool},
-      {"BatchNormalization", &Importer::lower_batch_norm},
-      {"Cast", &Importer::lower_identity},
-      {"Constant", &Importer::lower_constant},
-      {"Conv", &Importer::lower_conv},
-      {"Div", &Importer::lower_binary},
-      {"Dropout", &Importer::lower_identity},
-      {"Flatten", &Importer::lower_relabel},
-      {"Gemm", &Importer::lower_gemm},
-      {"GlobalAveragePool", &Importer::lower_global_pool},
-      {"Identity", &Importer::lower_identity},
-      {"LogSoftmax", &Importer::lower_softmax},
-      {"MatMul", &Importer::lower_matmul},
-      {"Mul", &Importer::lower_binary},
-      {"Neg", &Importer::lower_negation},
-      {"Pow", &Importer::lower_pow},
-      {"ReduceMean", &Importer::lower_reduce_mean},
-      {"Reshape", &Importer::lower_relabel},
-      {"Shape", &Importer::lower_shape},
-      {"Softmax", &Importer::lower_softmax},
-      {"Squeeze", &Importer::lower_relabel},
-      {"Sub", &Importer::lower_binary},
-      {"Unsqueeze", &Importer::lower_relabel}};
+  static const std::map<std::string, void (Importer::*)()> table = {{"Add", &Importer::lower_binary},
+                                                                    {"AveragePool", &Importer::lower_average_pool},
+                                                                    {"BatchNormalization", &Importer::lower_batch_norm},
+                                                                    {"Cast", &Importer::lower_identity},
+                                                                    {"Constant", &Importer::lower_constant},
+                                                                    {"Conv", &Importer::lower_conv},
+                                                                    {"Div", &Importer::lower_binary},
+                                                                    {"Dropout", &Importer::lower_identity},
+                                                                    {"Flatten", &Importer::lower_relabel},
+                                                                    {"Gemm", &Importer::lower_gemm},
+                                                                    {"GlobalAveragePool", &Importer::lower_global_pool},
+                                                                    {"Identity", &Importer::lower_identity},
+                                                                    {"LogSoftmax", &Importer::lower_softmax},
+                                                                    {"MatMul", &Importer::lower_matmul},
+                                                                    {"Mul", &Importer::lower_binary},
+                                                                    {"Neg", &Importer::lower_negation},
+                                                                    {"Pow", &Importer::lower_pow},
+                                                                    {"ReduceMean", &Importer::lower_reduce_mean},
+                                                                    {"Reshape", &Importer::lower_relabel},
+                                                                    {"Shape", &Importer::lower_shape},
+                                                                    {"Softmax", &Importer::lower_softmax},
+                                                                    {"Squeeze", &Importer::lower_relabel},
+                                                                    {"Sub", &Importer::lower_binary},
+                                                                    {"Unsqueeze", &Importer::lower_relabel}};
   const auto entry = table.find(node_->op_type());
   if (entry == table.end()) refuse("can't be applied to encrypted values: " + operator_hint(node_->op_type()));
   (this->*entry->second)();
@@ -92,7 +91,9 @@ void Importer::lower_constant() {
 void Importer::lower_shape() {
   const Shape shape = signal(0) ? signal(0)->shape : constant(0)->shape;
   const auto rank = static_cast<std::int64_t>(shape.size());
-  const auto clamp = [&](std::int64_t axis) { return std::clamp<std::int64_t>(axis < 0 ? axis + rank : axis, 0, rank); };
+  const auto clamp = [&](std::int64_t axis) {
+    return std::clamp<std::int64_t>(axis < 0 ? axis + rank : axis, 0, rank);
+  };
   const std::int64_t start = clamp(std::max(attributes().integer("start", 0), -rank));
   const std::int64_t end = std::max(start, clamp(std::max(attributes().integer("end", rank), -rank)));
   define(Constant{{end - start}, std::vector<double>(shape.begin() + start, shape.begin() + end), true});
@@ -168,8 +169,9 @@ void Importer::lower_two_signals(const Signal& x, const Signal& y) {
   }
   if (type == "Mul") {
     if (x.tensor != y.tensor) {
-      refuse("multiplies two different tensors; only squares (x*x) can be evaluated; write a quadratic "
-             "activation as a*x*x + b*x + c");
+      refuse(
+          "multiplies two different tensors; only squares (x*x) can be evaluated; write a quadratic "
+          "activation as a*x*x + b*x + c");
     }
     return define(emit(Square{}, {x.tensor}, x.shape));
   }
@@ -249,7 +251,8 @@ void Importer::lower_batch_norm() {
   const std::vector<double>* parts[4];
   for (int k = 0; k < 4; ++k) {
     const Constant& part = need_constant(k + 1, "scale, bias, mean and variance");
-    if (part.shape != Shape{channels}) malformed("parameters of shape " + to_string(part.shape) + " for " + to_string(x.shape));
+    if (part.shape != Shape{channels})
+      malformed("parameters of shape " + to_string(part.shape) + " for " + to_string(x.shape));
     parts[k] = &part.data;
   }
   const double epsilon = attributes().real("epsilon", 1e-5);
@@ -307,7 +310,8 @@ Shape Importer::relabelled_shape(const Shape& shape) const {
   const std::string& type = node_->op_type();
   const auto rank = static_cast<std::int64_t>(shape.size());
   if (type == "Reshape") {
-    return reshape_target(shape, as_integers(need_constant(1, "the new shape")), attributes().integer("allowzero", 0) != 0);
+    return reshape_target(shape, as_integers(need_constant(1, "the new shape")),
+                          attributes().integer("allowzero", 0) != 0);
   }
   if (type == "Flatten") {
     std::int64_t axis = attributes().integer("axis", 1);

@@ -147,7 +147,8 @@ std::string label(const onnx::NodeProto& node) {
 std::int64_t opset_version(const onnx::ModelProto& model) { return model.opset_import(0).version(); }
 
 onnx::ModelProto parse_model(std::span<const std::uint8_t> bytes, const std::string& name) {
-  if (bytes.size() > kMaxModelBytes) throw FormatError(name + ": larger than " + std::to_string(kMaxModelBytes) + " bytes");
+  if (bytes.size() > kMaxModelBytes)
+    throw FormatError(name + ": larger than " + std::to_string(kMaxModelBytes) + " bytes");
   onnx::ModelProto model;
   if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !model.has_graph()) {
     throw FormatError(name + ": not an ONNX model");

@@ -66,7 +66,8 @@ void Importer::lower_conv() {
   const Attributes attribute = attributes();
   const Signal& x = need_image();
   const Constant& weight = need_constant(1, "the weights");
-  if (weight.shape.size() != 4) malformed("weights of shape " + to_string(weight.shape) + " where four axes are expected");
+  if (weight.shape.size() != 4)
+    malformed("weights of shape " + to_string(weight.shape) + " where four axes are expected");
   if (weight.data.empty() || weight.shape[2] > kMaxWindow || weight.shape[3] > kMaxWindow) {
     malformed("weights of an impossible shape, " + to_string(weight.shape));
   }
@@ -75,8 +76,8 @@ void Importer::lower_conv() {
   const std::int64_t outputs = weight.shape[0];
   if (conv.groups < 1 || conv.groups > outputs || outputs % conv.groups != 0 || x.shape[1] % conv.groups != 0 ||
       x.shape[1] / conv.groups != weight.shape[1]) {
-    malformed("weights " + to_string(weight.shape) + " in " + std::to_string(conv.groups) + " groups don't fit an input of " +
-              to_string(x.shape));
+    malformed("weights " + to_string(weight.shape) + " in " + std::to_string(conv.groups) +
+              " groups don't fit an input of " + to_string(x.shape));
   }
   const Pair kernel{weight.shape[2], weight.shape[3]};
   if (attribute.has("kernel_shape") && as_pair(attribute.integers("kernel_shape", 2, 1, kMaxWindow, 1)) != kernel) {
@@ -128,7 +129,8 @@ void Importer::lower_reduce_mean() {
     if (axis < 0) axis += 4;
   }
   std::sort(axes.begin(), axes.end());
-  if (axes != std::vector<std::int64_t>{2, 3}) refuse("only the mean over height and width (axes 2, 3) can be evaluated");
+  if (axes != std::vector<std::int64_t>{2, 3})
+    refuse("only the mean over height and width (axes 2, 3) can be evaluated");
   const bool keep = attributes().integer("keepdims", 1) != 0;
   define(emit(GlobalAveragePool{}, {x.tensor}, keep ? Shape{1, x.shape[1], 1, 1} : Shape{1, x.shape[1]}));
 }

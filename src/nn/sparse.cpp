@@ -9,8 +9,9 @@ namespace blindsight::nn {
 namespace {
 
 [[noreturn]] void refuse_size(std::size_t nonzeros) {
-  throw UnsupportedModel("a merged linear layer would have " + std::to_string(nonzeros) + " nonzero weights, more than " +
-                         std::to_string(kMaxNonzeros) + "; use a smaller layer, or put an activation between");
+  throw UnsupportedModel("a merged linear layer would have " + std::to_string(nonzeros) +
+                         " nonzero weights, more than " + std::to_string(kMaxNonzeros) +
+                         "; use a smaller layer, or put an activation between");
 }
 
 SparseAffine empty_map(std::size_t rows, std::size_t cols, std::size_t nonzeros) {

@@ -17,7 +17,8 @@ struct Avx2Policy {
 
   struct Q {
     explicit Q(const simd::Constants& c)
-        : word(set(c.q)), q(_mm256_set1_pd(static_cast<double>(c.q))),
+        : word(set(c.q)),
+          q(_mm256_set1_pd(static_cast<double>(c.q))),
           inverse(_mm256_set1_pd(1.0 / static_cast<double>(c.q))) {}
     W word;
     V q, inverse;
@@ -68,9 +69,7 @@ struct Avx2Policy {
     return remainder(q, x, w.word, _mm256_mul_pd(x, w.word), round(_mm256_mul_pd(x, w.ratio)));
   }
   /// x mod q in about [-1/2, 1/2].
-  static V tame(const Q& q, V x) {
-    return _mm256_fnmadd_pd(round(_mm256_mul_pd(x, q.inverse)), q.q, x);
-  }
+  static V tame(const Q& q, V x) { return _mm256_fnmadd_pd(round(_mm256_mul_pd(x, q.inverse)), q.q, x); }
   /// |x| < q to [0, q).
   static V positive(const Q& q, V x) {
     // A negative number's own sign bit selects q.
@@ -92,9 +91,12 @@ struct Avx2Policy {
   };
   struct Folder {
     explicit Folder(const simd::Constants& c)
-        : p32(factor(simd::power_of_two(32, c.q))), p25(factor(simd::power_of_two(25, c.q))),
-          p57(factor(simd::power_of_two(57, c.q))), p50(factor(simd::power_of_two(50, c.q))),
-          p82(factor(simd::power_of_two(82, c.q))), one(factor(simd::factor_of(1, c.q))) {}
+        : p32(factor(simd::power_of_two(32, c.q))),
+          p25(factor(simd::power_of_two(25, c.q))),
+          p57(factor(simd::power_of_two(57, c.q))),
+          p50(factor(simd::power_of_two(50, c.q))),
+          p82(factor(simd::power_of_two(82, c.q))),
+          one(factor(simd::factor_of(1, c.q))) {}
     F p32, p25, p57, p50, p82, one;
   };
   static Sum zero_sum() { return {set(0), set(0), set(0)}; }

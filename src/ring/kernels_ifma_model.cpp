@@ -52,14 +52,12 @@ struct ModelLanes {
     return each([&](unsigned i) { return x.lane[i] > bound.lane[i] ? value.lane[i] : 0; });
   }
   static Vector multiply_add_low(const Vector& c, const Vector& a, const Vector& b) {
-    return each([&](unsigned i) {
-      return c.lane[i] + (static_cast<std::uint64_t>(product52(a.lane[i], b.lane[i])) & kMask);
-    });
+    return each(
+        [&](unsigned i) { return c.lane[i] + (static_cast<std::uint64_t>(product52(a.lane[i], b.lane[i])) & kMask); });
   }
   static Vector multiply_add_high(const Vector& c, const Vector& a, const Vector& b) {
-    return each([&](unsigned i) {
-      return c.lane[i] + static_cast<std::uint64_t>(product52(a.lane[i], b.lane[i]) >> 52);
-    });
+    return each(
+        [&](unsigned i) { return c.lane[i] + static_cast<std::uint64_t>(product52(a.lane[i], b.lane[i]) >> 52); });
   }
   static Vector gather(const std::uint64_t* a, const std::uint32_t* index) {
     return each([&](unsigned i) { return a[index[i]]; });

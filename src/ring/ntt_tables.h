@@ -22,7 +22,8 @@ class NttTables {
   const Modulus& modulus() const { return q_; }
   std::uint64_t psi() const { return psi_; }
 
-  // What the kernels read. Index k in [1, n): forward twiddle ψ^bitrev(k) (of log_n bits); inverse twiddle ψ^-bitrev(k).
+  // What the kernels read. Index k in [1, n): forward twiddle ψ^bitrev(k) (of log_n bits); inverse twiddle
+  // ψ^-bitrev(k).
   const std::uint64_t* forward() const { return forward_.data(); }
   const std::uint64_t* inverse() const { return inverse_.data(); }
   /// floor(w·2^52 / q) (IFMA).

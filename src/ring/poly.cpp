@@ -93,24 +93,21 @@ CoeffPoly to_coeff(EvalPoly a) {
 template <Domain D>
 void add_inplace(Poly<D>& a, const Poly<D>& b) {
   require_same_basis(a, b);
-  parallel_for(a.limbs(), [&](std::size_t i) {
-    kernels().add(a.limb(i), a.limb(i), b.limb(i), a.n(), a.basis()->modulus(i));
-  });
+  parallel_for(a.limbs(),
+               [&](std::size_t i) { kernels().add(a.limb(i), a.limb(i), b.limb(i), a.n(), a.basis()->modulus(i)); });
 }
 
 template <Domain D>
 void sub_inplace(Poly<D>& a, const Poly<D>& b) {
   require_same_basis(a, b);
-  parallel_for(a.limbs(), [&](std::size_t i) {
-    kernels().sub(a.limb(i), a.limb(i), b.limb(i), a.n(), a.basis()->modulus(i));
-  });
+  parallel_for(a.limbs(),
+               [&](std::size_t i) { kernels().sub(a.limb(i), a.limb(i), b.limb(i), a.n(), a.basis()->modulus(i)); });
 }
 
 template <Domain D>
 void negate_inplace(Poly<D>& a) {
   require_same_basis(a, a);
-  parallel_for(a.limbs(),
-               [&](std::size_t i) { kernels().neg(a.limb(i), a.limb(i), a.n(), a.basis()->modulus(i)); });
+  parallel_for(a.limbs(), [&](std::size_t i) { kernels().neg(a.limb(i), a.limb(i), a.n(), a.basis()->modulus(i)); });
 }
 
 template void add_inplace(CoeffPoly&, const CoeffPoly&);
@@ -122,9 +119,8 @@ template void negate_inplace(EvalPoly&);
 
 void mul_inplace(EvalPoly& a, const EvalPoly& b) {
   require_same_basis(a, b);
-  parallel_for(a.limbs(), [&](std::size_t i) {
-    kernels().mul(a.limb(i), a.limb(i), b.limb(i), a.n(), a.basis()->modulus(i));
-  });
+  parallel_for(a.limbs(),
+               [&](std::size_t i) { kernels().mul(a.limb(i), a.limb(i), b.limb(i), a.n(), a.basis()->modulus(i)); });
 }
 
 void mul_add(EvalPoly& acc, const EvalPoly& a, const EvalPoly& b) {

@@ -35,7 +35,8 @@ ckks::Ciphertext Executor::run(const ckks::Ciphertext& input, const ckks::Evalua
   ckks::require_keys(keys, program_->keys);
   if (keys.context) ckks::require_same_context(*context_, *keys.context, "the evaluation keys");
   if (input.parts.size() != 2 || input.parts[0].empty() || input.level() != program_->input_level) {
-    throw InvalidArgument("the input ciphertext is not of the program's level " + std::to_string(program_->input_level));
+    throw InvalidArgument("the input ciphertext is not of the program's level " +
+                          std::to_string(program_->input_level));
   }
   if (std::abs(input.scale - program_->input_scale) > 1e-9 * program_->input_scale) {
     throw InvalidArgument("the input ciphertext's scale 2^" + std::to_string(std::log2(input.scale)) +
@@ -50,7 +51,9 @@ ckks::Ciphertext Executor::run(const ckks::Ciphertext& input, const ckks::Evalua
     const auto take = [&] { return last_use_[op.input] == i ? std::move(values[op.input]) : values[op.input]; };
     ckks::Ciphertext& out = values[op.output];
     switch (op.kind) {
-      case OpKind::kLinearTransform: out = ckks::apply(evaluator, transforms_[i], values[op.input], keys); break;
+      case OpKind::kLinearTransform:
+        out = ckks::apply(evaluator, transforms_[i], values[op.input], keys);
+        break;
       case OpKind::kAddVector:
         out = take();
         evaluator.add_plain_inplace(out, vectors_[i]);

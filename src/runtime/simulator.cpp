@@ -119,7 +119,9 @@ std::vector<double> simulate(const Program& program, std::span<const double> slo
         out = in;
         if (noisy) add_noise(out, noise.rounding(op.scale), gaussian);
         break;
-      case OpKind::kDropLevel: out = in; break;
+      case OpKind::kDropLevel:
+        out = in;
+        break;
     }
   }
   return std::move(values.back());

@@ -91,7 +91,8 @@ TEST(Encoder, ComesBackAtEveryLevelAndScale) {
         const auto back = encoder.decode_complex(plaintext);
         double error = 0;
         for (std::size_t i = 0; i < values.size(); ++i) {
-          error = std::max({error, std::abs(back[i].real() - values[i].real()), std::abs(back[i].imag() - values[i].imag())});
+          error = std::max(
+              {error, std::abs(back[i].real() - values[i].real()), std::abs(back[i].imag() - values[i].imag())});
         }
         EXPECT_LT(error, rounding_error(*context) / scale + 1e-12) << set << " level " << level << " 2^" << log_scale;
       }

@@ -100,7 +100,8 @@ TEST_P(EvaluatorTest, MultiplyAndSquare) {
     expect_close(b.decrypt(square), zip(x, x, times), 2 * e + e * e);
     const auto same = b.evaluator.multiply(cx, cx);
     for (std::size_t i = 0; i < 3; ++i) {
-      ASSERT_TRUE(std::equal(same.parts[i].words().begin(), same.parts[i].words().end(), square.parts[i].words().begin()));
+      ASSERT_TRUE(
+          std::equal(same.parts[i].words().begin(), same.parts[i].words().end(), square.parts[i].words().begin()));
     }
   });
 }
@@ -122,7 +123,8 @@ TEST_P(EvaluatorTest, Relinearise) {
       EXPECT_EQ(a.scale, scale * scale);
       expect_close(b.decrypt(a), before, b.noise.product_slot(b.noise.key_switch(level)) / a.scale);
       const double e = b.fresh() / scale;
-      expect_close(b.decrypt(a), zip(x, x, times), 2 * e + e * e + b.noise.product_slot(b.noise.key_switch(level)) / a.scale);
+      expect_close(b.decrypt(a), zip(x, x, times),
+                   2 * e + e * e + b.noise.product_slot(b.noise.key_switch(level)) / a.scale);
     }
   });
 }
@@ -260,7 +262,8 @@ TEST_P(EvaluatorTest, DotPlainIsTheSumOfTheProducts) {
         b.evaluator.add_inplace(slow, product);
       }
       for (std::size_t i = 0; i < 2; ++i) {
-        ASSERT_TRUE(std::equal(slow.parts[i].words().begin(), slow.parts[i].words().end(), got.parts[i].words().begin()));
+        ASSERT_TRUE(
+            std::equal(slow.parts[i].words().begin(), slow.parts[i].words().end(), got.parts[i].words().begin()));
       }
     }
   });
@@ -292,7 +295,8 @@ TEST_P(EvaluatorTest, ALayer) {
 TEST(Evaluator, RefusesOtherLevelsScalesAndParts) {
   const Bench b(small_set());
   const auto x = b.values(1);
-  auto high = b.encrypt(x, std::exp2(20), 1), low = b.encrypt(x, std::exp2(20), 0), other = b.encrypt(x, std::exp2(21), 1);
+  auto high = b.encrypt(x, std::exp2(20), 1), low = b.encrypt(x, std::exp2(20), 0),
+       other = b.encrypt(x, std::exp2(21), 1);
   const auto& e = b.evaluator;
   EXPECT_THROW(e.add(high, low), InvalidArgument);
   EXPECT_THROW(e.sub(high, low), InvalidArgument);

@@ -52,7 +52,8 @@ TEST(LinearTransform, SplitCoversExactlyWhatIsAsked) {
     for (std::size_t count : {2ul, 5ul, 16ul}) {
       for (int round = 0; round < 5; ++round) {
         std::set<std::uint32_t> chosen;
-        while (chosen.size() < std::min<std::size_t>(count, slots)) chosen.insert(static_cast<std::uint32_t>(random() % slots));
+        while (chosen.size() < std::min<std::size_t>(count, slots))
+          chosen.insert(static_cast<std::uint32_t>(random() % slots));
         expect_covers({chosen.begin(), chosen.end()}, slots);
       }
     }
@@ -72,8 +73,8 @@ TEST(LinearTransform, SplitOfADenseMatrixTakesAboutTwoRoots) {
 }
 
 // y[i] = Σ_k diagonal_k[i]·x[i + k].
-std::vector<double> multiply(const std::vector<std::uint32_t>& rotations, const std::vector<std::vector<double>>& diagonals,
-                             const std::vector<double>& x) {
+std::vector<double> multiply(const std::vector<std::uint32_t>& rotations,
+                             const std::vector<std::vector<double>>& diagonals, const std::vector<double>& x) {
   std::vector<double> y(x.size());
   for (std::size_t t = 0; t < rotations.size(); ++t) {
     for (std::size_t i = 0; i < x.size(); ++i) y[i] += diagonals[t][i] * x[(i + rotations[t]) % x.size()];
@@ -132,8 +133,8 @@ TEST_P(LinearTransformTest, FoldsAreAddedInOrder) {
     const auto rotated = rotated_left(expected, fold);
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += rotated[i];
   }
-  const auto y = apply(b.evaluator, encode_transform(b.encoder, plan, diagonals, weight_scale, 0),
-                       b.encrypt(x, scale, 0), keys);
+  const auto y =
+      apply(b.evaluator, encode_transform(b.encoder, plan, diagonals, weight_scale, 0), b.encrypt(x, scale, 0), keys);
   const double k = b.noise.product_slot(b.noise.key_switch(0));
   const double e = (b.fresh() + k) / scale, r = b.noise.slot(b.noise.rounding()) / weight_scale;
   expect_close(b.decrypt(y), expected, 8 * (e + r + e * r) + 12 * k / y.scale);

@@ -17,8 +17,8 @@ Seed counting_seed() {
   return seed;
 }
 
-// The first block of a key stream is AES-256 of (stream, 0). NIST's known answers for the zero block (AESAVS, appendices
-// for VarKey and KeySbox) show it.
+// The first block of a key stream is AES-256 of (stream, 0). NIST's known answers for the zero block (AESAVS,
+// appendices for VarKey and KeySbox) show it.
 TEST(Prng, ZeroKeyZeroCounterIsTheKnownAnswer) {
   Prng prng(Seed{});
   std::array<std::uint8_t, 16> block{};
@@ -100,7 +100,8 @@ TEST(Sampling, UniformFillsItsRange) {
 void expect_consistent(const ring::CoeffPoly& poly) {
   for (std::size_t l = 0; l < poly.limbs(); ++l) {
     for (std::size_t i = 0; i < poly.n(); ++i) {
-      ASSERT_EQ(poly.basis()->modulus(l).to_signed(poly.limb(l)[i]), poly.basis()->modulus(0).to_signed(poly.limb(0)[i]));
+      ASSERT_EQ(poly.basis()->modulus(l).to_signed(poly.limb(l)[i]),
+                poly.basis()->modulus(0).to_signed(poly.limb(0)[i]));
     }
   }
 }

@@ -88,8 +88,8 @@ TEST(Serialise, EvaluationKeysComeBackWithTheirSeededHalves) {
     const KeyRequest all{.relinearisation = context->max_level(),
                          .rotations = {{1, context->max_level()}, {-2, 0}, {3, 1}, {3 - slots, 0}},
                          .conjugation = 1};
-    for (const KeyRequest& request : {all, KeyRequest{}, KeyRequest{.relinearisation = 0},
-                                      KeyRequest{.rotations = {{5, 0}}}}) {
+    for (const KeyRequest& request :
+         {all, KeyRequest{}, KeyRequest{.relinearisation = 0}, KeyRequest{.rotations = {{5, 0}}}}) {
       const auto keys = make_evaluation_keys(secret, request);
       const auto file = write_evaluation_keys_file(keys);
       EXPECT_EQ(file.size(), evaluation_key_bytes(*context, request));
@@ -318,7 +318,8 @@ TEST(Serialise, WordsLevelsAndScalesAreChecked) {
   };
   refused([](Bytes& p) { p[4] = 2; });
   refused([](Bytes& p) { p[4] = 255; });
-  for (double scale : {0.0, -0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+  for (double scale :
+       {0.0, -0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
     refused([&](Bytes& p) {
       ByteWriter w;
       w.f64(scale);
@@ -358,12 +359,12 @@ TEST(Serialise, GaloisKeysAreCanonical) {
   const std::size_t first = kParameters + 1 + 4;
   const std::size_t second = first + (payload_of(file).size() - first) / 2;
   EXPECT_NO_THROW(read_evaluation_keys_file(resealed(file, [&](Bytes& p) { put32(p, second, 11); })));
-  refused([&](Bytes& p) { put32(p, second, 3); });      // twice
-  refused([&](Bytes& p) { put32(p, first, 11); });      // falling
-  refused([&](Bytes& p) { put32(p, first, 1); });       // the identity
-  refused([&](Bytes& p) { put32(p, first, 4); });       // even
-  refused([&](Bytes& p) { put32(p, second, 8193); });   // beyond 2N
-  refused([&](Bytes& p) { p[kParameters] = 2; });       // unknown flags
+  refused([&](Bytes& p) { put32(p, second, 3); });     // twice
+  refused([&](Bytes& p) { put32(p, first, 11); });     // falling
+  refused([&](Bytes& p) { put32(p, first, 1); });      // the identity
+  refused([&](Bytes& p) { put32(p, first, 4); });      // even
+  refused([&](Bytes& p) { put32(p, second, 8193); });  // beyond 2N
+  refused([&](Bytes& p) { p[kParameters] = 2; });      // unknown flags
 }
 
 TEST(Serialise, RefusesToWriteWhatCanNotBeRead) {

@@ -62,7 +62,8 @@ inline std::vector<double> random_values(std::size_t count, std::uint64_t seed, 
 inline std::vector<double> rotated_left(std::span<const double> values, int k) {
   const auto n = static_cast<int>(values.size());
   std::vector<double> out(values.size());
-  for (int i = 0; i < n; ++i) out[static_cast<std::size_t>(i)] = values[static_cast<std::size_t>((((i + k) % n) + n) % n)];
+  for (int i = 0; i < n; ++i)
+    out[static_cast<std::size_t>(i)] = values[static_cast<std::size_t>((((i + k) % n) + n) % n)];
   return out;
 }
 
@@ -83,8 +84,9 @@ class Noise {
   explicit Noise(const Context& context) : context_(context), n_(static_cast<double>(context.n())) {}
   /// Slot error, in units of 1/scale.
   double slot(double variance) const { return 8 * std::sqrt(n_ * variance / 2); }
-  /// The same for a product of two such polynomials, one of them perhaps the secret, `variance` that of its coefficients:
-  /// |X|·|Y| of two complex Gaussians passes k times its root mean square with probability 2k·K1(2k), 2·10^-13 at 16.
+  /// The same for a product of two such polynomials, one of them perhaps the secret, `variance` that of its
+  /// coefficients: |X|·|Y| of two complex Gaussians passes k times its root mean square with probability 2k·K1(2k),
+  /// 2·10^-13 at 16.
   double product_slot(double variance) const { return 16 * std::sqrt(n_ * variance); }
   /// Of three: exp(-3·k^(2/3)) or so, 10^-13 at 32.
   double triple_product_slot(double variance) const { return 32 * std::sqrt(n_ * variance); }

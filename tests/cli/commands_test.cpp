@@ -82,7 +82,8 @@ TEST_F(Commands, NothingThatTheServerGetsHoldsTheSecret) {
   ASSERT_GT(secret.size(), 1024u);
   // A window from the middle of the payload, where nothing but the secret's coefficients stands.
   const auto window = secret.begin() + static_cast<std::ptrdiff_t>(secret.size() / 2);
-  for (const char* name : {"model/plan.bs", "model/manifest.bs", "keys/eval.keys", "keys/manifest.bs", "x.ct", "y.ct"}) {
+  for (const char* name :
+       {"model/plan.bs", "model/manifest.bs", "keys/eval.keys", "keys/manifest.bs", "x.ct", "y.ct"}) {
     const Bytes file = contents(path(name));
     ASSERT_FALSE(file.empty()) << name;
     EXPECT_EQ(std::search(file.begin(), file.end(), window, window + 24), file.end()) << name;
@@ -135,8 +136,8 @@ TEST(CommandLine, HelpAndVersion) {
   const Result version = program({"--version"});
   EXPECT_EQ(version.status, 0);
   EXPECT_TRUE(version.out.starts_with("blindsight ")) << version.out;
-  for (const char* command : {"models", "compile", "keygen", "encrypt", "infer", "decrypt", "classify", "evaluate",
-                              "bench", "demo"}) {
+  for (const char* command :
+       {"models", "compile", "keygen", "encrypt", "infer", "decrypt", "classify", "evaluate", "bench", "demo"}) {
     const Result help = program({command, "--help"});
     EXPECT_EQ(help.status, 0) << command;
     EXPECT_NE(help.out.find("Examples:"), std::string::npos) << command;

@@ -83,7 +83,8 @@ class Damaged : public testing::TestWithParam<Case> {
 };
 
 TEST_P(Damaged, Truncated) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{40}, whole_.size() / 2, whole_.size() - 1}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{5}, std::size_t{40}, whole_.size() / 2, whole_.size() - 1}) {
     refused({whole_.begin(), whole_.begin() + static_cast<std::ptrdiff_t>(size)}, std::to_string(size) + " bytes");
   }
   Bytes longer = whole_;
@@ -110,7 +111,8 @@ TEST_P(Damaged, OtherVersion) {
 }
 
 TEST_P(Damaged, OtherKind) {
-  for (const char* other : {"model/plan.bs", "model/manifest.bs", "keys/secret.key", "keys/eval.keys", "x.ct", "y.ct"}) {
+  for (const char* other :
+       {"model/plan.bs", "model/manifest.bs", "keys/secret.key", "keys/eval.keys", "x.ct", "y.ct"}) {
     const Bytes bytes = contents(Workshop::get().path(other));
     if (bytes != whole_) refused(bytes, other);
   }
@@ -139,11 +141,11 @@ class WrongKeys : public testing::Test {
 
 TEST_F(WrongKeys, OfAnotherRing) {
   const std::string output = path("wrong.ct");
-  expect_refusal(program({"infer", path("model/plan.bs"), "--eval-keys", path("ring-keys/eval.keys"), path("x.ct"), "-o",
-                          output}),
-                 output);
-  expect_refusal(program({"infer", path("other-model/plan.bs"), "--eval-keys", path("ring-keys/eval.keys"), path("x.ct"),
-                          "-o", output}),
+  expect_refusal(
+      program({"infer", path("model/plan.bs"), "--eval-keys", path("ring-keys/eval.keys"), path("x.ct"), "-o", output}),
+      output);
+  expect_refusal(program({"infer", path("other-model/plan.bs"), "--eval-keys", path("ring-keys/eval.keys"),
+                          path("x.ct"), "-o", output}),
                  output);
   expect_refusal(program({"decrypt", "--keys", path("ring-keys"), path("y.ct")}));
   expect_refusal(program({"encrypt", "--keys", path("ring-keys"), "--manifest", path("model/manifest.bs"),

@@ -53,8 +53,8 @@ inline constexpr const char* kModel = "tenseal-mnist";
 }  // namespace blindsight::cli::test
 
 /// Skips, and says so, where the zoo lacks the model that the tests use.
-#define NEEDS_MODEL()                                                                       \
-  if (!blindsight::cli::test::have_model(blindsight::cli::test::kModel)) {                  \
+#define NEEDS_MODEL()                                                                            \
+  if (!blindsight::cli::test::have_model(blindsight::cli::test::kModel)) {                       \
     GTEST_SKIP() << "NOT TESTED: models/" << blindsight::cli::test::kModel << ".onnx is absent"; \
-  }                                                                                         \
+  }                                                                                              \
   static_assert(true)

@@ -4,17 +4,16 @@
 
 #include <cmath>
 
+#include "blindsight/ckks/encoder.h"
 #include "blindsight/ckks/encryptor.h"
 #include "blindsight/ckks/evaluator.h"
-#include "blindsight/ckks/encoder.h"
 #include "random_chain.h"
 
 namespace blindsight::compiler {
 namespace {
 
 struct Scheme {
-  ckks::ContextPtr context =
-      ckks::Context::create(ckks::ParametersLiteral::from_bits(13, {34, 47, 50}, {45}));
+  ckks::ContextPtr context = ckks::Context::create(ckks::ParametersLiteral::from_bits(13, {34, 47, 50}, {45}));
   ckks::SecretKey secret{context};
   ckks::Encoder encoder{context};
   ckks::Evaluator evaluator{context};

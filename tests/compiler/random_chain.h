@@ -57,7 +57,8 @@ inline nn::SparseAffine convolution(std::mt19937_64& random, std::size_t side, s
     for (double& w : weight) w = normal(random) / static_cast<double>(kernel);
     for (std::size_t g = 0; g < out * out; ++g) {
       for (std::size_t t = 0; t < kernel * kernel; ++t) {
-        map.col.push_back(static_cast<std::uint32_t>((g / out * stride + t / kernel) * side + g % out * stride + t % kernel));
+        map.col.push_back(
+            static_cast<std::uint32_t>((g / out * stride + t / kernel) * side + g % out * stride + t % kernel));
         map.value.push_back(weight[t]);
       }
       map.row_begin.push_back(static_cast<std::uint32_t>(map.col.size()));

@@ -96,8 +96,8 @@ TEST(Import, ReduceMeanOfBothGenerations) {
     for (const std::int64_t keep : {0, 1}) {
       ModelBuilder model({1, 2, 1, 2}, opset);
       if (opset >= 18) model.ints("axes", {2}, {-1, -2});
-      auto& node = model.node("ReduceMean", "mean", opset >= 18 ? std::vector<std::string>{"x", "axes"}
-                                                                 : std::vector<std::string>{"x"});
+      auto& node = model.node("ReduceMean", "mean",
+                              opset >= 18 ? std::vector<std::string>{"x", "axes"} : std::vector<std::string>{"x"});
       if (opset < 18) set(node, "axes", Ints{-1, 2});
       set(node, "keepdims", keep);
       model.node("Flatten", "flat", {"mean"});

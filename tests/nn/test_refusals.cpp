@@ -28,8 +28,8 @@ void expect_refusal(ModelBuilder& model, const std::vector<std::string>& parts) 
 
 TEST(Refusals, OperatorsByNameWithARemedy) {
   const std::vector<std::vector<std::string>> cases = {
-      {"Relu", "x*x"},    {"Sigmoid", "x*x"}, {"Tanh", "x*x"},       {"MaxPool", "AveragePool"},
-      {"LSTM", "feed-forward"}, {"ArgMax", "logits"},  {"Nonsense", "Conv"}, {"ConvTranspose", "use Conv"}};
+      {"Relu", "x*x"},          {"Sigmoid", "x*x"},   {"Tanh", "x*x"},      {"MaxPool", "AveragePool"},
+      {"LSTM", "feed-forward"}, {"ArgMax", "logits"}, {"Nonsense", "Conv"}, {"ConvTranspose", "use Conv"}};
   for (const auto& entry : cases) {
     ModelBuilder model({1, 1, 4, 4});
     model.node(entry[0], "culprit", {"x"});

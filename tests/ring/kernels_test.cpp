@@ -24,7 +24,8 @@ void for_each_prime(F&& f) {
 TEST(Kernels, Pointwise) {
   for_each_prime([](const Modulus& q, std::mt19937_64& random) {
     const Words a = random_words(kN, q, random), b = random_words(kN, q, random), c = random_words(kN, q, random);
-    for (const std::uint64_t w : {std::uint64_t{0}, std::uint64_t{1}, q.value() - 1, q.value() / 2, random() % q.value()})
+    for (const std::uint64_t w :
+         {std::uint64_t{0}, std::uint64_t{1}, q.value() - 1, q.value() / 2, random() % q.value()})
       for (const Kernels* k : all_kernels()) {
         Words sum(kN), difference(kN), negated(kN), product(kN), scaled(kN), tail(kN), fused = c;
         k->add(sum.data(), a.data(), b.data(), kN, q);

@@ -40,10 +40,10 @@ TEST(Primes, KnownOnes) {
   }
   EXPECT_FALSE(is_prime(0));
   EXPECT_FALSE(is_prime(1));
-  EXPECT_TRUE(is_prime(18446744073709551557ULL));   // the largest below 2^64
+  EXPECT_TRUE(is_prime(18446744073709551557ULL));  // the largest below 2^64
   EXPECT_FALSE(is_prime(18446744073709551556ULL));
-  EXPECT_FALSE(is_prime(3825123056546413051ULL));   // strong pseudoprime to the bases 2 .. 23
-  EXPECT_FALSE(is_prime(3215031751ULL));            // to 2, 3, 5, 7
+  EXPECT_FALSE(is_prime(3825123056546413051ULL));  // strong pseudoprime to the bases 2 .. 23
+  EXPECT_FALSE(is_prime(3215031751ULL));           // to 2, 3, 5, 7
   EXPECT_TRUE(is_prime((1ULL << 61) - 1));
   EXPECT_FALSE(is_prime(1000003ULL * 1000033ULL));
 }

@@ -52,7 +52,11 @@ TEST(Ntt, ExtremesStayExact) {
       for (int pattern = 0; pattern < 6; ++pattern) {
         Words words(n);
         for (std::size_t i = 0; i < n; ++i) {
-          const std::uint64_t choices[] = {q - 1, q / 2, q / 2 + 1, i % 2 ? q - 1 : 0, i < n / 2 ? q / 2 : q / 2 + 1,
+          const std::uint64_t choices[] = {q - 1,
+                                           q / 2,
+                                           q / 2 + 1,
+                                           i % 2 ? q - 1 : 0,
+                                           i < n / 2 ? q / 2 : q / 2 + 1,
                                            t.modulus().mul(q / 2, t.forward()[i])};
           words[i] = choices[pattern];
         }

@@ -20,7 +20,8 @@ BasisPtr make_basis(std::size_t n, std::size_t limbs, unsigned bits = 50) {
 template <Domain D>
 Poly<D> random_poly(const BasisPtr& basis, std::mt19937_64& random) {
   Poly<D> p(basis);
-  for (std::size_t i = 0; i < p.limbs(); ++i) std::ranges::copy(random_words(p.n(), basis->modulus(i), random), p.limb(i));
+  for (std::size_t i = 0; i < p.limbs(); ++i)
+    std::ranges::copy(random_words(p.n(), basis->modulus(i), random), p.limb(i));
   return p;
 }
 
@@ -98,7 +99,8 @@ TEST(Automorphism, EvaluationsAgreeWithCoefficients) {
   for (const std::size_t n : {16U, 64U, 1024U}) {
     const BasisPtr basis = make_basis(n, 2);
     const CoeffPoly a = random_poly<Domain::kCoeff>(basis, random);
-    for (const std::uint32_t g : {1U, 3U, 5U, 25U, static_cast<std::uint32_t>(2 * n - 1), static_cast<std::uint32_t>(n + 1)}) {
+    for (const std::uint32_t g :
+         {1U, 3U, 5U, 25U, static_cast<std::uint32_t>(2 * n - 1), static_cast<std::uint32_t>(n + 1)}) {
       const EvalPoly permuted = automorphism(to_eval(a), automorphism_index(n, g));
       EXPECT_TRUE(same(to_coeff(permuted), automorphism(a, g))) << n << " " << g;
     }

@@ -18,7 +18,8 @@ std::vector<double> simulated(const compiler::Program& p, const std::vector<doub
 }
 
 TEST(Simulator, EqualsTheChainForRandomChains) {
-  const std::vector<std::vector<std::size_t>> shapes{{10, 10}, {33, 7, 3}, {64, 40, 20, 5}, {200, 100, 10}, {5, 300, 4}};
+  const std::vector<std::vector<std::size_t>> shapes{
+      {10, 10}, {33, 7, 3}, {64, 40, 20, 5}, {200, 100, 10}, {5, 300, 4}};
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     const auto chain = test::random_chain(i, shapes[i], i % 2 == 0 ? 1.0 : 0.4);
     const auto program = compiler::compile(chain, {.precision = 0.05, .input_bound = 1}).program;

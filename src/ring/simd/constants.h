@@ -33,8 +33,8 @@ struct TableView {
   Constants constants;
   const std::uint64_t *forward, *forward_quotient, *inverse, *inverse_quotient;
   const double *forward_centred, *forward_ratio, *inverse_centred, *inverse_ratio;  ///< null unless asked for
-  Factor scale;       ///< 1/n
-  Factor scaled_last;  ///< inverse twiddle 1, times 1/n
+  Factor scale;                                                                     ///< 1/n
+  Factor scaled_last;                                                               ///< inverse twiddle 1, times 1/n
 };
 
 Constants constants_of(const Modulus& q);

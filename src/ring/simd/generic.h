@@ -29,7 +29,7 @@ constexpr size_t kBlockWords = 4096;
 /// log2(2·kLanes) of them every word is back in its place.
 template <typename P, size_t kCount>
 BLINDSIGHT_INLINE void forward_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
-                                const typename P::Twiddles& tw, size_t k) {
+                                           const typename P::Twiddles& tw, size_t k) {
   P::zip(x, y);
   if constexpr (kCount <= P::kLanes) {
     // The second of every two levels may skip the taming.
@@ -40,7 +40,7 @@ BLINDSIGHT_INLINE void forward_in_register(const typename P::Q& q, typename P::V
 
 template <typename P, size_t kCount>
 BLINDSIGHT_INLINE void inverse_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
-                                const typename P::Twiddles& tw, size_t k) {
+                                           const typename P::Twiddles& tw, size_t k) {
   if constexpr (kCount >= 2) {
     P::template inverse<(kCount < P::kLanes)>(q, x, y, P::template tile<kCount>(tw, k * kCount));
     P::unzip(x, y);
@@ -80,7 +80,7 @@ BLINDSIGHT_INLINE void forward_last(const typename P::Q& q, uint64_t* a, const t
 /// Mirror image of forward_last. With kScaled this is the whole transform.
 template <typename P, size_t kVectors, bool kScaled>
 BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k,
-                          typename P::Tw scale, typename P::Tw scaled_last) {
+                                     typename P::Tw scale, typename P::Tw scaled_last) {
   constexpr size_t L = P::kLanes;
   typename P::V v[kVectors];
   for (size_t i = 0; i < kVectors; ++i) v[i] = P::enter(q, P::load(a + i * L));
@@ -118,7 +118,7 @@ BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const 
 /// Two levels in one pass over `length` words: node k, then its children 2k and 2k + 1.
 template <typename P, bool kWordsIn>
 BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
-                         size_t k) {
+                                    size_t k) {
   const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
   const size_t quarter = length / 4;
   for (uint64_t* end = a + quarter; a != end; a += P::kLanes) {
@@ -136,8 +136,8 @@ BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, size_t 
 }
 
 template <typename P, bool kScaled>
-BLINDSIGHT_INLINE void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw, size_t k,
-                         typename P::Tw scale, typename P::Tw scaled_last) {
+BLINDSIGHT_INLINE void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
+                                    size_t k, typename P::Tw scale, typename P::Tw scaled_last) {
   const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
   const size_t quarter = length / 4;
   for (uint64_t* end = a + quarter; a != end; a += P::kLanes) {
@@ -171,7 +171,8 @@ void forward_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   const typename P::Twiddles tw = shared_tw;
   if (length > kBlockWords) {
     forward_pass<P, false>(q, a, length, tw, k);
-    for (size_t i = 0; i < 4; ++i) forward_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
+    for (size_t i = 0; i < 4; ++i)
+      forward_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
     return;
   }
   constexpr size_t kLast = kVectors * P::kLanes;
@@ -188,7 +189,8 @@ void inverse_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   const typename P::Twiddles tw = shared_tw;
   const typename P::Tw none{};
   if (length > kBlockWords) {
-    for (size_t i = 0; i < 4; ++i) inverse_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
+    for (size_t i = 0; i < 4; ++i)
+      inverse_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
     inverse_pass<P, false>(q, a, length, tw, k, none, none);
     return;
   }
@@ -313,8 +315,7 @@ void mul_scalar(uint64_t* out, const uint64_t* a, uint64_t w, size_t n, const Mo
 }
 
 template <typename P>
-void sub_mul_scalar(uint64_t* out, const uint64_t* a, const uint64_t* b, uint64_t w, size_t n,
-                    const Modulus& modulus) {
+void sub_mul_scalar(uint64_t* out, const uint64_t* a, const uint64_t* b, uint64_t w, size_t n, const Modulus& modulus) {
   const simd::Constants constants = simd::constants_of(modulus);
   const typename P::Q q(constants);
   const auto modulus_word = P::set(constants.q);
@@ -347,9 +348,8 @@ void permute(uint64_t* out, const uint64_t* a, const uint32_t* index, size_t n) 
 
 template <typename P>
 constexpr Kernels make_kernels(std::string_view name) {
-  return {name,   ntt_forward<P>, ntt_inverse<P>, add<P>,        sub<P>,
-          neg<P>, mul<P>,         mul_add<P>,     dot<P>,        mul_scalar<P>,
-          sub_mul_scalar<P>,      switch_modulus<P>, permute<P>};
+  return {name,          ntt_forward<P>,    ntt_inverse<P>,    add<P>,    sub<P>, neg<P>, mul<P>, mul_add<P>, dot<P>,
+          mul_scalar<P>, sub_mul_scalar<P>, switch_modulus<P>, permute<P>};
 }
 
 }  // namespace

@@ -19,8 +19,12 @@ struct IfmaPolicy {
 
   struct Q {
     explicit Q(const simd::Constants& c)
-        : q(set(c.q)), q2(set(2 * c.q)), minus_q(set((std::uint64_t{1} << 52) - c.q)), barrett(set(c.barrett52)),
-          mask(set((std::uint64_t{1} << 52) - 1)), shift(52 - c.bits) {}
+        : q(set(c.q)),
+          q2(set(2 * c.q)),
+          minus_q(set((std::uint64_t{1} << 52) - c.q)),
+          barrett(set(c.barrett52)),
+          mask(set((std::uint64_t{1} << 52) - 1)),
+          shift(52 - c.bits) {}
     W q, q2, minus_q, barrett, mask;
     unsigned shift;
   };
@@ -66,8 +70,10 @@ struct IfmaPolicy {
   };
   struct Folder {
     explicit Folder(const simd::Constants& c)
-        : one(factor(simd::factor_of(1, c.q))), word(factor(simd::power_of_two(52, c.q))),
-          square(factor(simd::power_of_two(104, c.q))), q4(set(4 * c.q)) {}
+        : one(factor(simd::factor_of(1, c.q))),
+          word(factor(simd::power_of_two(52, c.q))),
+          square(factor(simd::power_of_two(104, c.q))),
+          q4(set(4 * c.q)) {}
     F one, word, square;
     W q4;
   };

@@ -41,7 +41,9 @@ struct WordPolicy {
   static W where_above(W x, W bound, W value) { return x > bound ? value : 0; }
   static W gather(const std::uint64_t* a, const std::uint32_t* index) { return a[*index]; }
 
-  static std::uint64_t high(std::uint64_t a, std::uint64_t b) { return static_cast<std::uint64_t>((Wide{a} * b) >> 64); }
+  static std::uint64_t high(std::uint64_t a, std::uint64_t b) {
+    return static_cast<std::uint64_t>((Wide{a} * b) >> 64);
+  }
 
   /// x·w mod q in [0, 2q), any x below 2^52 (Shoup).
   static std::uint64_t mul_lazy(const Q& q, std::uint64_t x, F w) { return x * w.word - high(x, w.quotient) * q.q; }
@@ -58,7 +60,8 @@ struct WordPolicy {
   using Sum = Wide;  // 4096 products of 100 bits
   struct Folder {
     explicit Folder(const simd::Constants& c)
-        : one(factor(simd::factor_of(1, c.q))), word(factor(simd::power_of_two(52, c.q))),
+        : one(factor(simd::factor_of(1, c.q))),
+          word(factor(simd::power_of_two(52, c.q))),
           square(factor(simd::power_of_two(104, c.q))) {}
     F one, word, square;
   };
@@ -66,9 +69,11 @@ struct WordPolicy {
   static void accumulate(Sum& sum, W a, W b) { sum += Wide{a} * b; }
   static W fold(const Q& q, const Folder& f, Sum sum) {
     constexpr std::uint64_t kMask = (std::uint64_t{1} << 52) - 1;
-    const std::uint64_t low = static_cast<std::uint64_t>(sum) & kMask, middle = static_cast<std::uint64_t>(sum >> 52) & kMask;
+    const std::uint64_t low = static_cast<std::uint64_t>(sum) & kMask,
+                        middle = static_cast<std::uint64_t>(sum >> 52) & kMask;
     return (mul_lazy(q, low, f.one) + mul_lazy(q, middle, f.word) +
-            mul_lazy(q, static_cast<std::uint64_t>(sum >> 104), f.square)) % q.q;
+            mul_lazy(q, static_cast<std::uint64_t>(sum >> 104), f.square)) %
+           q.q;
   }
 
   static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward, v.forward_quotient}; }
