@@ -100,7 +100,7 @@ Ciphertext Evaluator::multiply(const Ciphertext& a, const Ciphertext& b) const {
   require_same_level(a.level(), b.level());
   Ciphertext result;
   result.scale = a.scale * b.scale;
-  result.parts.assign(3, EvalPoly(a.parts[0].basis()));
+  for (int i = 0; i < 3; ++i) result.parts.push_back(EvalPoly::uninitialised(a.parts[0].basis()));
   parallel_for(a.parts[0].limbs(), [&](std::size_t l) {
     const Modulus& q = context_->q(l);
     const std::size_t n = context_->n();
@@ -120,7 +120,7 @@ Ciphertext Evaluator::square(const Ciphertext& a) const {
   require_parts(a, 2);
   Ciphertext result;
   result.scale = a.scale * a.scale;
-  result.parts.assign(3, EvalPoly(a.parts[0].basis()));
+  for (int i = 0; i < 3; ++i) result.parts.push_back(EvalPoly::uninitialised(a.parts[0].basis()));
   parallel_for(a.parts[0].limbs(), [&](std::size_t l) {
     const Modulus& q = context_->q(l);
     const std::size_t n = context_->n();
@@ -146,7 +146,7 @@ std::vector<EvalPoly> Evaluator::decompose(const EvalPoly& part) const {
   parallel_for(digits.size(), [&](std::size_t d) {
     const std::size_t first = d * alpha;
     const std::size_t last = std::min<std::size_t>(first + alpha, level + 1);
-    EvalPoly digit(extended);
+    EvalPoly digit = EvalPoly::uninitialised(extended);
     std::vector<const std::uint64_t*> in;
     std::vector<const Modulus*> from, to;
     std::vector<std::uint64_t*> out;
@@ -176,7 +176,7 @@ Evaluator::Pair Evaluator::inner_product(std::span<const EvalPoly> digits, const
     throw KeyMismatch("a key of level " + std::to_string(key.level) + " used at level " + std::to_string(level));
   }
   const ring::BasisPtr& extended = context_->extended_basis(level);
-  Pair result{EvalPoly(extended), EvalPoly(extended)};
+  Pair result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended)};
   parallel_for(extended->size(), [&](std::size_t l) {
     const std::size_t key_limb = l <= level ? l : l + (key.level - level);
     std::vector<const std::uint64_t*> x(digits.size()), b(digits.size()), a(digits.size());
@@ -203,7 +203,7 @@ EvalPoly Evaluator::mod_down(EvalPoly extended, unsigned level) const {
     in[i] = limb;
     from[i] = &context_->p(i);
   }
-  EvalPoly correction(context_->basis(level));
+  EvalPoly correction = EvalPoly::uninitialised(context_->basis(level));
   std::vector<std::uint64_t*> out(level + 1);
   for (std::size_t l = 0; l <= level; ++l) {
     out[l] = correction.limb(l);
@@ -363,7 +363,8 @@ ExtendedCiphertext Evaluator::dot_plain(std::span<const ExtendedCiphertext* cons
     require_same_scale(cts[0]->scale, ct->scale);
   }
   const ring::BasisPtr& extended = context_->extended_basis(cts[0]->level);
-  ExtendedCiphertext result{EvalPoly(extended), EvalPoly(extended), cts[0]->scale * plain_scale, cts[0]->level};
+  ExtendedCiphertext result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended),
+                            cts[0]->scale * plain_scale, cts[0]->level};
   parallel_for(extended->size(), [&](std::size_t l) {
     std::vector<const std::uint64_t*> body(cts.size()), mask(cts.size()), w(cts.size());
     for (std::size_t i = 0; i < cts.size(); ++i) {
@@ -400,7 +401,7 @@ Ciphertext Evaluator::dot_plain(std::span<const Ciphertext* const> cts,
     require_same_scale(result.scale, cts[i]->scale * plains[i]->scale);
   }
   const ring::BasisPtr& basis = cts[0]->parts[0].basis();
-  result.parts.assign(2, EvalPoly(basis));
+  for (int i = 0; i < 2; ++i) result.parts.push_back(EvalPoly::uninitialised(basis));
   parallel_for(2 * basis->size(), [&](std::size_t task) {
     const std::size_t part = task % 2;
     const std::size_t l = task / 2;

@@ -112,7 +112,7 @@ const std::array<std::uint64_t, kErrorBound>& error_thresholds() {
 }  // namespace
 
 ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream) {
-  ring::EvalPoly poly(std::move(basis));
+  ring::EvalPoly poly = ring::EvalPoly::uninitialised(std::move(basis));
   parallel_for(poly.limbs(), [&](std::size_t l) {
     Prng prng(seed, (stream << 16) + l);
     fill_uniform(poly.limb(l), poly.n(), poly.basis()->modulus(l).value(), prng);

@@ -53,7 +53,16 @@ void require_galois_element(std::size_t n, std::uint32_t g) {
 template <Domain D>
 Poly<D>::Poly(BasisPtr basis) : basis_(std::move(basis)) {
   if (!basis_) throw InvalidArgument("a polynomial needs a basis");
-  data_.resize(basis_->size() * basis_->n());
+  data_.resize(basis_->size() * basis_->n(), 0);
+}
+
+template <Domain D>
+Poly<D> Poly<D>::uninitialised(BasisPtr basis) {
+  if (!basis) throw InvalidArgument("a polynomial needs a basis");
+  Poly poly;
+  poly.basis_ = std::move(basis);
+  poly.data_.resize(poly.basis_->size() * poly.basis_->n());
+  return poly;
 }
 
 template <Domain D>
@@ -151,7 +160,7 @@ std::vector<std::uint32_t> automorphism_index(std::size_t n, std::uint32_t galoi
 
 EvalPoly automorphism(const EvalPoly& a, std::span<const std::uint32_t> index) {
   if (a.empty() || index.size() != a.n()) throw InvalidArgument("automorphism index of another ring degree");
-  EvalPoly out(a.basis());
+  EvalPoly out = EvalPoly::uninitialised(a.basis());
   parallel_for(a.limbs(), [&](std::size_t i) { kernels().permute(out.limb(i), a.limb(i), index.data(), a.n()); });
   return out;
 }
@@ -159,7 +168,7 @@ EvalPoly automorphism(const EvalPoly& a, std::span<const std::uint32_t> index) {
 CoeffPoly automorphism(const CoeffPoly& a, std::uint32_t galois_element) {
   if (a.empty()) throw InvalidArgument("automorphism of an empty polynomial");
   require_galois_element(a.n(), galois_element);
-  CoeffPoly out(a.basis());
+  CoeffPoly out = CoeffPoly::uninitialised(a.basis());
   const std::size_t n = a.n();
   parallel_for(a.limbs(), [&](std::size_t l) {
     const Modulus& q = a.basis()->modulus(l);

@@ -42,6 +42,8 @@ class Poly {
   Poly() = default;
   /// Zero-filled.
   explicit Poly(BasisPtr basis);
+  /// For callers that write every word before they read one.
+  static Poly uninitialised(BasisPtr basis);
   bool empty() const { return !basis_; }
   const BasisPtr& basis() const { return basis_; }
   std::size_t n() const { return basis_->n(); }

@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "blindsight/compiler/compile.h"
 #include "blindsight/nn/import.h"
@@ -13,13 +15,21 @@
 namespace blindsight::runtime {
 namespace {
 
+/// The bounds that the card states, as `compile` uses them.
+std::vector<double> ranges_of(const std::filesystem::path& card) {
+  std::ifstream in(card);
+  const auto range = nlohmann::json::parse(in).at("range");
+  return {range.at("before_square_1"), range.at("before_square_2"), range.at("logits")};
+}
+
 class Zoo : public testing::TestWithParam<const char*> {};
 
 TEST_P(Zoo, SimulatesToTheClearValue) {
   const auto path = std::filesystem::path(BLINDSIGHT_SOURCE_DIR) / "models" / (std::string(GetParam()) + ".onnx");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";
   const auto chain = nn::to_chain(nn::import_onnx(path));
-  const auto compiled = compiler::compile(chain, {.precision = 1, .log_n = 13});
+  const auto compiled = compiler::compile(
+      chain, {.ranges = ranges_of(std::filesystem::path(path).replace_extension(".json")), .log_n = 13});
   EXPECT_LE(compiled.report.key_switches, std::string(GetParam()).starts_with("tenseal") ? 30u : 40u);
   EXPECT_LE(compiled.report.input_bytes, 200'000u);
   EXPECT_LE(compiled.report.result_bytes, 70'000u);
