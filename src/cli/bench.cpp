@@ -79,7 +79,7 @@ void bench_ntt(Bench& bench) {
       if (!bench.wants(name)) continue;
       const auto literal = ckks::ParametersLiteral::from_bits(log_n, {50}, {49});
       const ring::NttTables tables(std::size_t{1} << log_n, ring::Modulus(literal.q[0]));
-      ring::AlignedVector<std::uint64_t> words(tables.n());
+      ring::AlignedVector<std::uint64_t> words(tables.n(), 1);
       for (std::size_t i = 0; i < words.size(); ++i) words[i] = i * i + 1;
       bench.measure(name, [&] { kernels->ntt_forward(words.data(), tables); });
     }

@@ -85,7 +85,7 @@ TEST(Ntt, NegacyclicConvolution) {
     const NttTables t(n, Modulus(prime));
     const Modulus& q = t.modulus();
     const Words f = random_words(n, q, random), g = random_words(n, q, random);
-    Words product(n);
+    Words product(n, 0);
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t j = 0; j < n; ++j) {
         std::uint64_t& slot = product[(i + j) % n];
@@ -109,7 +109,7 @@ TEST(Ntt, ConvolutionAtLargeDegrees) {
     const NttTables t(n, Modulus(find_primes(50, n, 1)[0]));
     const Modulus& q = t.modulus();
     const Words g = random_words(n, q, random);
-    Words f(n), expected(n);
+    Words f(n, 0), expected(n, 0);
     const std::size_t shift = random() % n;
     f[shift] = q.value() - 2;
     for (std::size_t i = 0; i < n; ++i) {
