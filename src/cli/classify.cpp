@@ -57,11 +57,7 @@ void add_classify(CLI::App& app, Globals& globals) {
   command->add_option("--card", options->card, "Card (default: the .json beside the model)");
   command->add_flag("--resize", options->resize, "Stretch images of another size");
   command->add_option("--top", options->top, "Labels to print for each image")->capture_default_str();
-  command
-      ->add_option("--precision", options->compile.precision, "Largest predicted standard deviation of a logit's error")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--log-n", options->compile.log_n, "Ring degree 2^N (default: the smallest that serves)")
-      ->check(CLI::Range(12, 16));
+  add_compile_options(*command, options->compile);
   command->add_flag("--json", options->json, "Print JSON");
   on_chosen(command, globals, options, classify);
 }

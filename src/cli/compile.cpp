@@ -89,11 +89,7 @@ void add_compile(CLI::App& app, Globals& globals) {
   command->add_option("MODEL", options->model, "ONNX file, or a name that `blindsight models` lists")->required();
   command->add_option("--card", options->card, "Card (default: the .json beside the model)");
   command->add_option("-o,--output", options->output, "Folder for plan.bs and manifest.bs")->required();
-  command
-      ->add_option("--precision", options->compile.precision, "Largest predicted standard deviation of a logit's error")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--log-n", options->compile.log_n, "Ring degree 2^N (default: the smallest that serves)")
-      ->check(CLI::Range(12, 16));
+  add_compile_options(*command, options->compile);
   command->add_flag("--json", options->json, "Print the report as JSON");
   on_chosen(command, globals, options, compile);
 }

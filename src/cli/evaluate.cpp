@@ -277,11 +277,7 @@ void add_evaluate(CLI::App& app, Globals& globals) {
       ->excludes(encrypted);
   command->add_flag("--throughput", options->throughput,
                     "One image a thread instead of all threads for one image; latencies are then not representative");
-  command
-      ->add_option("--precision", options->compile.precision, "Largest predicted standard deviation of a logit's error")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--log-n", options->compile.log_n, "Ring degree 2^N (default: the smallest that serves)")
-      ->check(CLI::Range(12, 16));
+  add_compile_options(*command, options->compile);
   command->add_option("--json", options->json, "File for the figures as JSON ('-': stdout)");
   on_chosen(command, globals, options, evaluate);
 }

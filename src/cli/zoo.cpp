@@ -130,6 +130,13 @@ std::vector<double> card_ranges(const std::string& card_json, std::size_t depth)
   return bounds;
 }
 
+void add_compile_options(CLI::App& command, CompileOptions& options) {
+  command.add_option("--precision", options.precision, "Largest predicted standard deviation of a logit's error")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--log-n", options.log_n, "Ring degree 2^N (default: the smallest that serves)")
+      ->check(CLI::Range(12, 16));
+}
+
 compiler::Compiled compile_model(const Model& model, const CompileOptions& options) {
   const nn::QuadraticChain chain = nn::to_chain(model.graph);
   compiler::Options chosen;

@@ -1,6 +1,7 @@
 // Models by name or path, with their cards, up to the compiled program.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -37,6 +38,9 @@ struct CompileOptions {
   std::optional<double> precision;
   unsigned log_n = 0;
 };
+
+/// --precision and --log-n.
+void add_compile_options(CLI::App& command, CompileOptions& options);
 
 /// With the ranges and input bound that the card gives.
 compiler::Compiled compile_model(const Model& model, const CompileOptions& options = {});
