@@ -72,14 +72,14 @@ double transform_bound(std::size_t n) {
 double transform_bound(std::size_t) { return 0; }
 #endif
 
-using Transform = void (*)(std::uint64_t*, const NttTables&);
+using Transform = void (*)(std::uint64_t*, std::size_t, const NttTables&);
 
 void transform(benchmark::State& state, Transform run, std::size_t n) {
   const NttTables& t = tables(n);
   AlignedVector<std::uint64_t> words = random_words(n, t.modulus());
   double best = std::numeric_limits<double>::infinity();
   for (auto _ : state) {
-    const double seconds = seconds_of([&] { run(words.data(), t); });
+    const double seconds = seconds_of([&] { run(words.data(), n, t); });
     best = std::min(best, seconds);
     state.SetIterationTime(seconds);
   }

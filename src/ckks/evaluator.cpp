@@ -164,7 +164,7 @@ std::vector<EvalPoly> Evaluator::decompose(const EvalPoly& part) const {
     }
     convert_base(in, from, out, to, n);
     parallel_for(converted.size(),
-                 [&](std::size_t i) { kernels().ntt_forward(out[i], extended->tables(converted[i])); });
+                 [&](std::size_t i) { kernels().ntt_forward(out[i], n, extended->tables(converted[i])); });
     digits[d] = std::move(digit);
   });
   return digits;
@@ -199,7 +199,7 @@ EvalPoly Evaluator::mod_down(EvalPoly extended, unsigned level) const {
   std::vector<const Modulus*> from(specials), to(level + 1);
   for (std::size_t i = 0; i < specials; ++i) {
     std::uint64_t* limb = extended.limb(level + 1 + i);
-    kernels().ntt_inverse(limb, context_->special_basis()->tables(i));
+    kernels().ntt_inverse(limb, n, context_->special_basis()->tables(i));
     in[i] = limb;
     from[i] = &context_->p(i);
   }
@@ -212,7 +212,7 @@ EvalPoly Evaluator::mod_down(EvalPoly extended, unsigned level) const {
   convert_base(in, from, out, to, n);
   parallel_for(level + 1, [&](std::size_t l) {
     const Modulus& q = context_->q(l);
-    kernels().ntt_forward(out[l], context_->basis(level)->tables(l));
+    kernels().ntt_forward(out[l], n, context_->basis(level)->tables(l));
     kernels().sub_mul_scalar(out[l], extended.limb(l), out[l], context_->p_inverse_mod_q(l), n, q);
   });
   return correction;
@@ -235,12 +235,12 @@ void Evaluator::rescale_inplace(Ciphertext& a) const {
   const Modulus& dropped = context_->q(level);
   const std::size_t n = context_->n();
   for (EvalPoly& part : a.parts) {
-    kernels().ntt_inverse(part.limb(level), context_->basis(level)->tables(level));
+    kernels().ntt_inverse(part.limb(level), n, context_->basis(level)->tables(level));
     parallel_for(level, [&](std::size_t l) {
       const Modulus& q = context_->q(l);
       ring::AlignedVector<std::uint64_t> remainder(n);
       kernels().switch_modulus(remainder.data(), part.limb(level), n, dropped, q);
-      kernels().ntt_forward(remainder.data(), context_->basis(level)->tables(l));
+      kernels().ntt_forward(remainder.data(), n, context_->basis(level)->tables(l));
       kernels().sub_mul_scalar(part.limb(l), part.limb(l), remainder.data(), q.inverse(q.reduce(dropped.value())), n,
                                q);
     });

@@ -81,7 +81,7 @@ void bench_ntt(Bench& bench) {
       const ring::NttTables tables(std::size_t{1} << log_n, ring::Modulus(literal.q[0]));
       ring::AlignedVector<std::uint64_t> words(tables.n(), 1);
       for (std::size_t i = 0; i < words.size(); ++i) words[i] = i * i + 1;
-      bench.measure(name, [&] { kernels->ntt_forward(words.data(), tables); });
+      bench.measure(name, [&] { kernels->ntt_forward(words.data(), tables.n(), tables); });
     }
   }
 }

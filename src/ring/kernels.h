@@ -17,10 +17,11 @@ namespace blindsight::ring {
 struct Kernels {
   std::string_view name;  ///< "ifma", "avx2" or "portable"
 
-  /// In place, natural order in, NttTables order out.
-  void (*ntt_forward)(std::uint64_t* a, const NttTables& tables);
-  /// In place, NttTables order in, natural order out, scaled by 1/n.
-  void (*ntt_inverse)(std::uint64_t* a, const NttTables& tables);
+  /// In place over n words, n a power of two, 16 .. tables.n(); natural order in, NttTables order out. Below tables.n()
+  /// it is the transform of Z_q[X]/(X^n + 1) with the root ψ^(tables.n()/n), whose twiddles are the tables' first n.
+  void (*ntt_forward)(std::uint64_t* a, std::size_t n, const NttTables& tables);
+  /// In place, NttTables order in, natural order out, scaled by 1/n. The same n and root.
+  void (*ntt_inverse)(std::uint64_t* a, std::size_t n, const NttTables& tables);
 
   void (*add)(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std::size_t n, const Modulus& q);
   void (*sub)(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std::size_t n, const Modulus& q);

@@ -86,7 +86,7 @@ EvalPoly to_eval(CoeffPoly a) {
   EvalPoly out;
   out.basis_ = std::move(a.basis_);
   out.data_ = std::move(a.data_);
-  parallel_for(out.limbs(), [&](std::size_t i) { kernels().ntt_forward(out.limb(i), out.basis_->tables(i)); });
+  parallel_for(out.limbs(), [&](std::size_t i) { kernels().ntt_forward(out.limb(i), out.n(), out.basis_->tables(i)); });
   return out;
 }
 
@@ -95,7 +95,7 @@ CoeffPoly to_coeff(EvalPoly a) {
   CoeffPoly out;
   out.basis_ = std::move(a.basis_);
   out.data_ = std::move(a.data_);
-  parallel_for(out.limbs(), [&](std::size_t i) { kernels().ntt_inverse(out.limb(i), out.basis_->tables(i)); });
+  parallel_for(out.limbs(), [&](std::size_t i) { kernels().ntt_inverse(out.limb(i), out.n(), out.basis_->tables(i)); });
   return out;
 }
 

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "common.h"
 
 namespace blindsight::ring {
@@ -30,14 +33,42 @@ TEST(Ntt, DefinitionAndRoundTrip) {
       Words expected;
       for (const Kernels* k : all_kernels()) {
         Words a = words;
-        k->ntt_forward(a.data(), t);
+        k->ntt_forward(a.data(), n, t);
         if (expected.empty()) {
           expect_transform(words, a, t, k->name.data());
           expected = a;
         }
         ASSERT_EQ(a, expected) << k->name << " n " << n << " q " << prime;
-        k->ntt_inverse(a.data(), t);
+        k->ntt_inverse(a.data(), n, t);
         ASSERT_EQ(a, words) << k->name << " n " << n << " q " << prime;
+      }
+    }
+  }
+}
+
+// A transform of fewer words than the tables' reads a prefix of the twiddles: the same as with tables of its own for
+// the root ψ^(N/n), which need not be the minimal one.
+TEST(Ntt, SmallerDegreesFromTheSameTables) {
+  std::mt19937_64 random(4);
+  for (const std::size_t full : {std::size_t{16}, std::size_t{64}, std::size_t{2048}, std::size_t{1} << 16}) {
+    const NttTables t(full, Modulus(find_primes(50, full, 1)[0]));
+    const Modulus& q = t.modulus();
+    for (std::size_t n = 16; n <= full; n *= 2) {
+      const Words words = random_words(n, q, random);
+      const std::uint64_t root = q.pow(t.psi(), full / n);
+      const auto log_n = static_cast<unsigned>(std::countr_zero(n));
+      for (const Kernels* k : all_kernels()) {
+        // Nothing beyond the n words is touched.
+        Words a(n + 16, 7);
+        std::copy(words.begin(), words.end(), a.begin());
+        k->ntt_forward(a.data(), n, t);
+        const std::size_t stride = std::max<std::size_t>(1, n / 16);
+        for (std::size_t i = 0; i < n; i += i + 1 < 16 ? 1 : stride)
+          ASSERT_EQ(a[i], evaluate(words, q.pow(root, 2 * bit_reverse(i, log_n) + 1), q))
+              << k->name << " n " << n << " of " << full << " slot " << i;
+        k->ntt_inverse(a.data(), n, t);
+        ASSERT_TRUE(std::equal(words.begin(), words.end(), a.begin())) << k->name << " n " << n << " of " << full;
+        for (std::size_t i = n; i < a.size(); ++i) ASSERT_EQ(a[i], 7U) << k->name << " n " << n << " word " << i;
       }
     }
   }
@@ -63,14 +94,14 @@ TEST(Ntt, ExtremesStayExact) {
         Words forward, inverse;
         for (const Kernels* k : all_kernels()) {
           Words a = words, b = words;
-          k->ntt_forward(a.data(), t);
-          k->ntt_inverse(b.data(), t);
+          k->ntt_forward(a.data(), n, t);
+          k->ntt_inverse(b.data(), n, t);
           if (forward.empty()) forward = a, inverse = b;
           ASSERT_EQ(a, forward) << k->name << " n " << n << " pattern " << pattern;
           ASSERT_EQ(b, inverse) << k->name << " n " << n << " pattern " << pattern;
-          k->ntt_inverse(a.data(), t);
+          k->ntt_inverse(a.data(), n, t);
           ASSERT_EQ(a, words) << k->name;
-          k->ntt_forward(b.data(), t);
+          k->ntt_forward(b.data(), n, t);
           ASSERT_EQ(b, words) << k->name;
         }
       }
@@ -93,10 +124,10 @@ TEST(Ntt, NegacyclicConvolution) {
       }
     for (const Kernels* k : all_kernels()) {
       Words a = f, b = g;
-      k->ntt_forward(a.data(), t);
-      k->ntt_forward(b.data(), t);
+      k->ntt_forward(a.data(), n, t);
+      k->ntt_forward(b.data(), n, t);
       k->mul(a.data(), a.data(), b.data(), n, q);
-      k->ntt_inverse(a.data(), t);
+      k->ntt_inverse(a.data(), n, t);
       ASSERT_EQ(a, product) << k->name << " q " << prime;
     }
   }
@@ -118,10 +149,10 @@ TEST(Ntt, ConvolutionAtLargeDegrees) {
     }
     for (const Kernels* k : all_kernels()) {
       Words a = f, b = g;
-      k->ntt_forward(a.data(), t);
-      k->ntt_forward(b.data(), t);
+      k->ntt_forward(a.data(), n, t);
+      k->ntt_forward(b.data(), n, t);
       k->mul(a.data(), a.data(), b.data(), n, q);
-      k->ntt_inverse(a.data(), t);
+      k->ntt_inverse(a.data(), n, t);
       ASSERT_EQ(a, expected) << k->name << " n " << n;
     }
   }

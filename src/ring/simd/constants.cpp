@@ -21,10 +21,10 @@ Factor power_of_two(unsigned exponent, std::uint64_t q) {
   return factor_of(static_cast<std::uint64_t>((Wide{1} << exponent) % q), q);
 }
 
-TableView view_of(const NttTables& tables, bool doubles) {
+TableView view_of(const NttTables& tables, std::size_t n, bool doubles) {
   const Modulus& q = tables.modulus();
   TableView view{};
-  view.n = tables.n();
+  view.n = n;
   view.constants = constants_of(q);
   view.forward = tables.forward();
   view.forward_quotient = tables.forward_quotient();
@@ -37,8 +37,9 @@ TableView view_of(const NttTables& tables, bool doubles) {
     view.inverse_centred = d.inverse.data();
     view.inverse_ratio = d.inverse_ratio.data();
   }
-  view.scale = factor_of(tables.n_inverse(), q.value());
-  view.scaled_last = factor_of(q.mul(tables.n_inverse(), tables.inverse()[1]), q.value());
+  const std::uint64_t scale = q.mul(tables.n_inverse(), q.reduce(tables.n() / n));
+  view.scale = factor_of(scale, q.value());
+  view.scaled_last = factor_of(q.mul(scale, tables.inverse()[1]), q.value());
   return view;
 }
 

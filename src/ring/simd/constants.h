@@ -42,7 +42,8 @@ Constants constants_of(const Modulus& q);
 Factor factor_of(std::uint64_t w, std::uint64_t q);
 /// 2^exponent mod q.
 Factor power_of_two(unsigned exponent, std::uint64_t q);
-TableView view_of(const NttTables& tables, bool doubles);
+/// For a transform of n words, n at most tables.n().
+TableView view_of(const NttTables& tables, std::size_t n, bool doubles);
 
 /// The tables of kernels, each in a file of its own.
 const Kernels& portable_kernels();

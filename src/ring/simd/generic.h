@@ -241,15 +241,15 @@ inline bool needs_wide_stage(size_t n, size_t lanes) {
 }
 
 template <typename P>
-void ntt_forward(uint64_t* a, const NttTables& tables) {
-  const simd::TableView view = simd::view_of(tables, P::kDoubles);
-  needs_wide_stage(view.n, P::kLanes) ? transform_forward<P, 4>(a, view) : transform_forward<P, 2>(a, view);
+void ntt_forward(uint64_t* a, size_t n, const NttTables& tables) {
+  const simd::TableView view = simd::view_of(tables, n, P::kDoubles);
+  needs_wide_stage(n, P::kLanes) ? transform_forward<P, 4>(a, view) : transform_forward<P, 2>(a, view);
 }
 
 template <typename P>
-void ntt_inverse(uint64_t* a, const NttTables& tables) {
-  const simd::TableView view = simd::view_of(tables, P::kDoubles);
-  needs_wide_stage(view.n, P::kLanes) ? transform_inverse<P, 4>(a, view) : transform_inverse<P, 2>(a, view);
+void ntt_inverse(uint64_t* a, size_t n, const NttTables& tables) {
+  const simd::TableView view = simd::view_of(tables, n, P::kDoubles);
+  needs_wide_stage(n, P::kLanes) ? transform_inverse<P, 4>(a, view) : transform_inverse<P, 2>(a, view);
 }
 
 template <typename P>
