@@ -1,10 +1,13 @@
 #include "blindsight/compiler/plan.h"
 
-#include <zstd.h>
-
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <iterator>
 
 #include "blindsight/base/error.h"
+#include "blindsight/base/parallel.h"
+#include "blindsight/compiler/blocks.h"
 
 namespace blindsight::compiler {
 
@@ -13,12 +16,10 @@ namespace {
 constexpr std::size_t kMaxCard = std::size_t{1} << 20;
 constexpr std::size_t kMaxLabel = std::size_t{1} << 16;
 constexpr std::uint32_t kMaxInputElements = std::uint32_t{1} << 24;
-constexpr int kCompression = 3;
-
-/// What a compressed plan may grow to: its own size class, so that a small file can't take much memory.
-std::uint64_t inflated_limit(std::size_t compressed) {
-  return (std::uint64_t{4} << 20) + 64 * std::uint64_t{compressed};
-}
+/// Diagonals are gathered into pieces of about this size.
+constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
+/// Least size of a stored diagonal: log2 of the period, size of the table, one value.
+constexpr std::size_t kLeastDiagonal = 1 + 2 + 8;
 
 struct Interface {
   unsigned input_level = 0;
@@ -27,13 +28,36 @@ struct Interface {
   Layout input, output;
 };
 
-void write(ByteWriter& out, const Interface& x) {
+template <typename Whole>
+Interface interface_of(const Whole& x) {
+  return {x.input_level, x.input_scale, x.input_elements, x.output_elements, x.input, x.output};
+}
+
+template <typename Whole>
+void set_interface(Whole& whole, Interface x) {
+  whole.input_level = x.input_level;
+  whole.input_scale = x.input_scale;
+  whole.input_elements = x.input_elements;
+  whole.output_elements = x.output_elements;
+  whole.input = std::move(x.input);
+  whole.output = std::move(x.output);
+}
+
+void write(ByteWriter& out, const Interface& x, std::size_t slots) {
   out.u32(x.input_level);
   out.f64(x.input_scale);
-  out.u32(static_cast<std::uint32_t>(x.input_elements));
-  out.u32(static_cast<std::uint32_t>(x.output_elements));
-  compiler::write(out, x.input);
-  compiler::write(out, x.output);
+  for (const auto& [elements, layout] : {std::pair(x.input_elements, &x.input), {x.output_elements, &x.output}}) {
+    out.u32(static_cast<std::uint32_t>(elements));
+    out.u32(static_cast<std::uint32_t>(layout->element.size() / slots));
+    compiler::write(out, *layout);
+  }
+}
+
+Layout read_ciphertexts(ByteReader& in, std::size_t slots, std::size_t elements) {
+  const std::size_t ciphertexts = in.count(4 * slots);
+  if (ciphertexts == 0 || ciphertexts > kMaxCiphertexts)
+    in.fail("a layout of " + std::to_string(ciphertexts) + " ciphertexts");
+  return read_layout(in, ciphertexts * slots, elements);
 }
 
 Interface read_interface(ByteReader& in, const ckks::Context& context) {
@@ -43,18 +67,18 @@ Interface read_interface(ByteReader& in, const ckks::Context& context) {
   x.input_scale = in.f64();
   if (!std::isfinite(x.input_scale) || x.input_scale < 1) in.fail("the input scale is no scale");
   x.input_elements = in.u32();
-  x.output_elements = in.u32();
   if (x.input_elements == 0 || x.input_elements > kMaxInputElements) {
     in.fail(std::to_string(x.input_elements) + " input elements");
   }
-  if (x.output_elements == 0 || x.output_elements > context.slots()) {
+  x.input = read_ciphertexts(in, context.slots(), x.input_elements);
+  x.output_elements = in.u32();
+  if (x.output_elements == 0 || x.output_elements > kMaxCiphertexts * context.slots()) {
     in.fail(std::to_string(x.output_elements) + " output elements");
   }
-  x.input = read_layout(in, context.slots(), x.input_elements);
-  x.output = read_layout(in, context.slots(), x.output_elements);
-  std::vector<bool> stands(x.output_elements, false);
+  x.output = read_ciphertexts(in, context.slots(), x.output_elements);
+  std::vector<bool> stands(std::min(x.output_elements, x.output.element.size() + 1), false);
   for (const std::int32_t e : x.output.element) {
-    if (e >= 0) stands[static_cast<std::size_t>(e)] = true;
+    if (e >= 0 && static_cast<std::size_t>(e) < stands.size()) stands[static_cast<std::size_t>(e)] = true;
   }
   for (std::size_t e = 0; e < stands.size(); ++e) {
     if (!stands[e]) in.fail("output " + std::to_string(e) + " stands in no slot");
@@ -62,40 +86,79 @@ Interface read_interface(ByteReader& in, const ckks::Context& context) {
   return x;
 }
 
-/// A bit for every slot, then the weights that are not zero.
-void write_sparse(ByteWriter& out, const std::vector<double>& values) {
-  std::vector<std::uint64_t> bits(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) bits[i] = values[i] != 0;
-  out.packed(bits, 1);
-  for (const double v : values) {
-    if (v != 0) out.f64(v);
+/// log2 of the period; number of table entries, 0 where the values themselves follow instead; the values; one byte a
+/// slot where there is a table.
+void write_diagonal(ByteWriter& out, const ckks::Diagonal& diagonal) {
+  out.u8(static_cast<std::uint8_t>(std::countr_zero(diagonal.period())));
+  out.u16(static_cast<std::uint16_t>(diagonal.index().empty() ? 0 : diagonal.table().size()));
+  for (const double v : diagonal.table()) out.f64(v);
+  out.raw(diagonal.index());
+}
+
+ckks::Diagonal read_diagonal(ByteReader& in, std::size_t slots) {
+  const unsigned log_period = in.u8();
+  if (log_period > 31 || (std::size_t{1} << log_period) > slots) {
+    in.fail("a diagonal of 2^" + std::to_string(log_period) + " entries");
+  }
+  const std::size_t period = std::size_t{1} << log_period;
+  const std::size_t entries = in.u16();
+  const std::size_t values = entries == 0 ? period : entries;
+  if (values > in.remaining() / 8) in.fail("a diagonal of " + std::to_string(values) + " values is cut short");
+  std::vector<double> table(values);
+  for (double& v : table) v = in.f64();
+  std::vector<std::uint8_t> index;
+  if (entries != 0) {
+    const auto raw = in.raw(period);
+    index.assign(raw.begin(), raw.end());
+  }
+  try {
+    return {std::move(table), std::move(index)};
+  } catch (const InvalidArgument& error) {
+    in.fail(error.what());
   }
 }
 
-std::vector<double> read_sparse(ByteReader& in, std::size_t slots) {
-  std::vector<std::uint64_t> bits(slots);
-  in.packed(bits, 1);
-  std::vector<double> values(slots, 0.0);
-  for (std::size_t i = 0; i < slots; ++i) {
-    if (bits[i] == 0) continue;
-    values[i] = in.f64();
-    if (!std::isfinite(values[i]) || values[i] == 0) in.fail("a weight is zero or not finite");
+/// Diagonals in pieces that can be packed and unpacked side by side.
+class DiagonalWriter {
+ public:
+  void add(const ckks::Diagonal& diagonal) {
+    write_diagonal(body_, diagonal);
+    ++count_;
+    if (body_.bytes().size() >= kBlockBytes) close();
   }
-  return values;
-}
+  void close_into(std::vector<Bytes>& blocks) {
+    if (count_ > 0) close();
+    std::move(blocks_.begin(), blocks_.end(), std::back_inserter(blocks));
+  }
 
-std::vector<std::vector<double>> read_many(ByteReader& in, std::size_t slots) {
-  const std::size_t count = in.count(slots / 8);
-  if (count > slots) in.fail(std::to_string(count) + " vectors of slots");
-  std::vector<std::vector<double>> out;
-  out.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) out.push_back(read_sparse(in, slots));
-  return out;
-}
+ private:
+  void close() {
+    ByteWriter block;
+    block.u32(count_);
+    block.raw(body_.bytes());
+    blocks_.push_back(block.take());
+    body_ = {};
+    count_ = 0;
+  }
+  std::vector<Bytes> blocks_;
+  ByteWriter body_;
+  std::uint32_t count_ = 0;
+};
 
-void write_many(ByteWriter& out, const std::vector<std::vector<double>>& vectors) {
-  out.u32(static_cast<std::uint32_t>(vectors.size()));
-  for (const auto& v : vectors) write_sparse(out, v);
+/// All diagonals of these pieces, in order.
+std::vector<ckks::Diagonal> read_diagonals(std::span<const PackedBlock> blocks, std::size_t slots) {
+  std::vector<std::vector<ckks::Diagonal>> read(blocks.size());
+  parallel_for(blocks.size(), [&](std::size_t i) {
+    const Bytes raw = inflate(blocks[i], "plan");
+    ByteReader in(raw, "plan");
+    const std::size_t count = in.count(kLeastDiagonal);
+    read[i].reserve(count);
+    for (std::size_t d = 0; d < count; ++d) read[i].push_back(read_diagonal(in, slots));
+    in.finish();
+  });
+  std::vector<ckks::Diagonal> all;
+  for (auto& some : read) std::move(some.begin(), some.end(), std::back_inserter(all));
+  return all;
 }
 
 int read_rotation(ByteReader& in, std::size_t slots) {
@@ -106,19 +169,105 @@ int read_rotation(ByteReader& in, std::size_t slots) {
   return k;
 }
 
-Bytes compress(std::span<const std::uint8_t> raw) {
-  Bytes out(ZSTD_compressBound(raw.size()));
-  const std::size_t size = ZSTD_compress(out.data(), out.size(), raw.data(), raw.size(), kCompression);
-  if (ZSTD_isError(size)) throw Error(std::string("compressing the plan: ") + ZSTD_getErrorName(size));
-  out.resize(size);
-  return out;
+void write_numbers(ByteWriter& out, const std::vector<std::uint32_t>& numbers) {
+  out.u32(static_cast<std::uint32_t>(numbers.size()));
+  for (const std::uint32_t n : numbers) out.u32(n);
 }
 
-Bytes decompress(std::span<const std::uint8_t> packed, std::uint64_t size, const ByteReader& in) {
-  Bytes raw(size);
-  const std::size_t got = ZSTD_decompress(raw.data(), raw.size(), packed.data(), packed.size());
-  if (ZSTD_isError(got) || got != size) in.fail("its compressed part is damaged");
-  return raw;
+std::vector<std::uint32_t> read_numbers(ByteReader& in) {
+  std::vector<std::uint32_t> numbers(in.count(4));
+  for (std::uint32_t& n : numbers) n = in.u32();
+  return numbers;
+}
+
+void write_op(ByteWriter& out, const Op& op) {
+  out.u8(static_cast<std::uint8_t>(op.kind));
+  write_numbers(out, op.inputs);
+  write_numbers(out, op.outputs);
+  out.u32(op.operand);
+  out.u32(op.level);
+  out.f64(op.scale);
+  out.text(op.label);
+}
+constexpr std::size_t kLeastOp = 1 + 8 + 8 + 4 + 4 + 8 + 4;
+
+Op read_op(ByteReader& in) {
+  Op op{};
+  const std::uint8_t kind = in.u8();
+  if (kind > static_cast<std::uint8_t>(OpKind::kDropLevel))
+    in.fail("operation of unknown kind " + std::to_string(kind));
+  op.kind = static_cast<OpKind>(kind);
+  op.inputs = read_numbers(in);
+  op.outputs = read_numbers(in);
+  op.operand = in.u32();
+  op.level = in.u32();
+  op.scale = in.f64();
+  op.label = in.text(kMaxLabel);
+  return op;
+}
+
+/// A map but its diagonals, only how many they are.
+void write_map(ByteWriter& out, const Map& map) {
+  out.u32(map.plan.inputs);
+  out.u32(map.plan.outputs);
+  for (const double scale : map.weight_scale) out.f64(scale);
+  out.u32(static_cast<std::uint32_t>(map.plan.terms.size()));
+  for (const auto& term : map.plan.terms) {
+    out.u32(term.input);
+    out.u32(term.output);
+    out.u32(static_cast<std::uint32_t>(term.baby));
+    out.u32(static_cast<std::uint32_t>(term.giant));
+    out.u32(term.diagonal);
+  }
+  out.u32(static_cast<std::uint32_t>(map.plan.folds.size()));
+  for (const int k : map.plan.folds) out.u32(static_cast<std::uint32_t>(k));
+  out.u32(static_cast<std::uint32_t>(map.diagonals.size()));
+}
+constexpr std::size_t kLeastMap = 4 + 4 + 8 + 4 + 4 + 4;
+
+/// Adds the number of its diagonals to `diagonals`.
+Map read_map(ByteReader& in, std::size_t slots, std::vector<std::size_t>& diagonals) {
+  Map map;
+  map.plan.inputs = in.u32();
+  map.plan.outputs = in.u32();
+  if (map.plan.inputs > kMaxCiphertexts) in.fail("a linear map of " + std::to_string(map.plan.inputs) + " inputs");
+  for (std::size_t i = 0; i < map.plan.inputs; ++i) map.weight_scale.push_back(in.f64());
+  const std::size_t terms = in.count(20);
+  map.plan.terms.reserve(terms);
+  for (std::size_t t = 0; t < terms; ++t) {
+    ckks::LinearMapPlan::Term term;
+    term.input = in.u32();
+    term.output = in.u32();
+    term.baby = read_rotation(in, slots);
+    term.giant = read_rotation(in, slots);
+    term.diagonal = in.u32();
+    map.plan.terms.push_back(term);
+  }
+  const std::size_t folds = in.count(4);
+  for (std::size_t f = 0; f < folds; ++f) map.plan.folds.push_back(read_rotation(in, slots));
+  diagonals.push_back(in.u32());
+  return map;
+}
+
+/// Deals out the diagonals: so many to each map, the rest to the vectors.
+void deal(std::vector<ckks::Diagonal> all, const std::vector<std::size_t>& counts, Program& program,
+          const ByteReader& in) {
+  auto next = std::make_move_iterator(all.begin());
+  std::size_t left = all.size();
+  for (std::size_t m = 0; m < counts.size(); ++m) {
+    if (counts[m] > left) in.fail("it has fewer diagonals than its linear maps");
+    const auto end = next + static_cast<std::ptrdiff_t>(counts[m]);
+    program.maps[m].diagonals.assign(next, end);
+    next = end;
+    left -= counts[m];
+  }
+  program.vectors.assign(next, std::make_move_iterator(all.end()));
+}
+
+ckks::ContextPtr read_context(ByteReader& in, const ckks::OpenedFile& opened) {
+  auto context = ckks::Context::read(in);
+  if (context->fingerprint() != opened.fingerprint) in.fail("its parameters are not those that its header names");
+  return context;
 }
 
 }  // namespace
@@ -133,27 +282,26 @@ Bytes write_manifest(const Manifest& manifest) {
   ByteWriter out;
   context->write(out);
   ckks::write(out, manifest.keys);
-  write(out, Interface{manifest.input_level, manifest.input_scale, manifest.input_elements, manifest.output_elements,
-                       manifest.input, manifest.output});
-  out.text(manifest.card);
+  ByteWriter body;
+  write(body, interface_of(manifest), context->slots());
+  body.text(manifest.card);
+  const Bytes block = body.take();
+  write_blocks(out, {&block, 1});
   return ckks::seal_file(ckks::Kind::kManifest, context->fingerprint(), out.bytes());
 }
 
 Manifest read_manifest(std::span<const std::uint8_t> file) {
   const ckks::OpenedFile opened = ckks::open_file(file, ckks::Kind::kManifest, "manifest");
-  ByteReader in(opened.payload, "manifest");
-  const auto context = ckks::Context::read(in);
-  if (context->fingerprint() != opened.fingerprint) in.fail("its parameters are not those that its header names");
+  ByteReader outer(opened.payload, "manifest");
+  const auto context = read_context(outer, opened);
   Manifest manifest;
   manifest.parameters = context->literal();
-  manifest.keys = ckks::read_key_request(in, *context);
-  Interface x = read_interface(in, *context);
-  manifest.input_level = x.input_level;
-  manifest.input_scale = x.input_scale;
-  manifest.input_elements = x.input_elements;
-  manifest.output_elements = x.output_elements;
-  manifest.input = std::move(x.input);
-  manifest.output = std::move(x.output);
+  manifest.keys = ckks::read_key_request(outer, *context);
+  const auto blocks = read_blocks(outer);
+  if (blocks.size() != 1) outer.fail("it has " + std::to_string(blocks.size()) + " pieces");
+  const Bytes raw = inflate(blocks[0], "manifest");
+  ByteReader in(raw, "manifest");
+  set_interface(manifest, read_interface(in, *context));
   manifest.card = in.text(kMaxCard);
   in.finish();
   return manifest;
@@ -162,111 +310,55 @@ Manifest read_manifest(std::span<const std::uint8_t> file) {
 Bytes write_plan(const Program& program, const std::string& card) {
   validate(program);
   const auto context = ckks::Context::create(program.parameters);
-  ByteWriter body;
-  write(body, Interface{program.input_level, program.input_scale, program.input_elements, program.output_elements,
-                        program.input, program.output});
-  body.text(card);
-  body.u32(static_cast<std::uint32_t>(program.ops.size()));
-  for (const Op& op : program.ops) {
-    body.u8(static_cast<std::uint8_t>(op.kind));
-    body.u32(op.input);
-    body.u32(op.output);
-    body.u32(op.operand);
-    body.u32(op.level);
-    body.f64(op.scale);
-    body.text(op.label);
+  ByteWriter head;
+  write(head, interface_of(program), program.slots());
+  head.text(card);
+  head.u32(static_cast<std::uint32_t>(program.ops.size()));
+  for (const Op& op : program.ops) write_op(head, op);
+  write_numbers(head, program.results);
+  head.u32(static_cast<std::uint32_t>(program.maps.size()));
+  DiagonalWriter diagonals;
+  for (const Map& map : program.maps) {
+    write_map(head, map);
+    for (const ckks::Diagonal& diagonal : map.diagonals) diagonals.add(diagonal);
   }
-  body.u32(static_cast<std::uint32_t>(program.transforms.size()));
-  for (const Transform& transform : program.transforms) {
-    body.f64(transform.scale);
-    body.u32(static_cast<std::uint32_t>(transform.plan.terms.size()));
-    for (const auto& term : transform.plan.terms) {
-      body.u32(static_cast<std::uint32_t>(term.baby));
-      body.u32(static_cast<std::uint32_t>(term.giant));
-      body.u32(term.diagonal);
-    }
-    body.u32(static_cast<std::uint32_t>(transform.plan.folds.size()));
-    for (const int k : transform.plan.folds) body.u32(static_cast<std::uint32_t>(k));
-    write_many(body, transform.diagonals);
-  }
-  write_many(body, program.vectors);
-
-  Bytes packed = compress(body.bytes());
-  const bool compressed = body.bytes().size() <= inflated_limit(packed.size());
+  for (const ckks::Diagonal& vector : program.vectors) diagonals.add(vector);
+  std::vector<Bytes> blocks{head.take()};
+  diagonals.close_into(blocks);
   ByteWriter out;
   context->write(out);
-  out.u8(compressed ? 1 : 0);
-  out.u64(body.bytes().size());
-  out.raw(compressed ? packed : body.bytes());
+  write_blocks(out, blocks);
+  blocks = {};
   return ckks::seal_file(ckks::Kind::kPlan, context->fingerprint(), out.bytes());
 }
 
 Plan read_plan(std::span<const std::uint8_t> file) {
   const ckks::OpenedFile opened = ckks::open_file(file, ckks::Kind::kPlan, "plan");
   ByteReader outer(opened.payload, "plan");
-  const auto context = ckks::Context::read(outer);
-  if (context->fingerprint() != opened.fingerprint) outer.fail("its parameters are not those that its header names");
-  const std::uint8_t compressed = outer.u8();
-  const std::uint64_t size = outer.u64();
-  const std::size_t left = outer.remaining();
-  if (compressed > 1 || size > (compressed == 1 ? inflated_limit(left) : left)) {
-    outer.fail("it claims " + std::to_string(size) + " bytes");
-  }
-  const std::span<const std::uint8_t> stored = outer.raw(left);
-  Bytes inflated;
-  if (compressed == 1) inflated = decompress(stored, size, outer);
-  ByteReader in(compressed == 1 ? std::span<const std::uint8_t>(inflated) : stored, "plan");
-
+  const auto context = read_context(outer, opened);
+  const auto blocks = read_blocks(outer);
+  if (blocks.empty()) outer.fail("it is empty");
+  const Bytes head = inflate(blocks[0], "plan");
+  ByteReader in(head, "plan");
   Plan plan;
   Program& program = plan.program;
   program.parameters = context->literal();
-  Interface x = read_interface(in, *context);
-  program.input_level = x.input_level;
-  program.input_scale = x.input_scale;
-  program.input_elements = x.input_elements;
-  program.output_elements = x.output_elements;
-  program.input = std::move(x.input);
-  program.output = std::move(x.output);
+  set_interface(program, read_interface(in, *context));
   plan.card = in.text(kMaxCard);
-  const std::size_t ops = in.count(29);
-  for (std::size_t i = 0; i < ops; ++i) {
-    Op op{};
-    const std::uint8_t kind = in.u8();
-    if (kind > static_cast<std::uint8_t>(OpKind::kDropLevel))
-      in.fail("operation of unknown kind " + std::to_string(kind));
-    op.kind = static_cast<OpKind>(kind);
-    op.input = in.u32();
-    op.output = in.u32();
-    op.operand = in.u32();
-    op.level = in.u32();
-    op.scale = in.f64();
-    op.label = in.text(kMaxLabel);
-    program.ops.push_back(std::move(op));
-  }
-  const std::size_t slots = context->slots();
-  const std::size_t transforms = in.count(20);
-  for (std::size_t i = 0; i < transforms; ++i) {
-    Transform transform;
-    transform.scale = in.f64();
-    const std::size_t terms = in.count(12);
-    for (std::size_t t = 0; t < terms; ++t) {
-      const int baby = read_rotation(in, slots);
-      const int giant = read_rotation(in, slots);
-      transform.plan.terms.push_back({baby, giant, in.u32()});
-    }
-    const std::size_t folds = in.count(4);
-    for (std::size_t f = 0; f < folds; ++f) transform.plan.folds.push_back(read_rotation(in, slots));
-    transform.diagonals = read_many(in, slots);
-    program.transforms.push_back(std::move(transform));
-  }
-  program.vectors = read_many(in, slots);
+  const std::size_t ops = in.count(kLeastOp);
+  for (std::size_t i = 0; i < ops; ++i) program.ops.push_back(read_op(in));
+  program.results = read_numbers(in);
+  const std::size_t maps = in.count(kLeastMap);
+  std::vector<std::size_t> counts;
+  for (std::size_t m = 0; m < maps; ++m) program.maps.push_back(read_map(in, context->slots(), counts));
   in.finish();
+  deal(read_diagonals(std::span(blocks).subspan(1), context->slots()), counts, program, in);
   try {
     validate(program);
+    program.keys = required_keys(program);
   } catch (const InvalidArgument& error) {
     in.fail(error.what());
   }
-  program.keys = required_keys(program);
   return plan;
 }
 

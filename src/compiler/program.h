@@ -6,52 +6,63 @@
 #include <vector>
 
 #include "blindsight/ckks/keys.h"
-#include "blindsight/ckks/linear_transform.h"
+#include "blindsight/ckks/linear_map.h"
 #include "blindsight/compiler/layout.h"
 
 namespace blindsight::compiler {
 
-enum class OpKind : std::uint8_t { kLinearTransform, kAddVector, kSquare, kRescale, kDropLevel };
+/// Most ciphertexts that an image, a result, or the inputs or outputs of a linear map take.
+inline constexpr std::size_t kMaxCiphertexts = 256;
 
-/// One operation; `level` and `scale` are those of its result. Values are numbered as produced, value 0 is the input.
+enum class OpKind : std::uint8_t { kLinearMap, kAddVector, kSquare, kRescale, kDropLevel };
+
+/// One operation; `level` and `scale` are those of its results. A linear map reads and makes any number of values, all
+/// at its level; the other kinds one.
 struct Op {
   OpKind kind;
-  std::uint32_t input;
-  std::uint32_t output;
-  std::uint32_t operand = 0;  ///< index into transforms (kLinearTransform) or vectors (kAddVector)
+  std::vector<std::uint32_t> inputs;
+  std::vector<std::uint32_t> outputs;
+  std::uint32_t operand = 0;  ///< index into maps (kLinearMap) or vectors (kAddVector)
   unsigned level = 0;
   double scale = 1;
   std::string label;  ///< names of the network's nodes that this came from
 };
 
-/// A linear map on slots, before encoding.
-struct Transform {
-  ckks::LinearTransformPlan plan;
-  std::vector<std::vector<double>> diagonals;
-  double scale = 1;
+/// A linear map on slots, before encoding. weight_scale[i] is that of the weights on input i.
+struct Map {
+  ckks::LinearMapPlan plan;
+  std::vector<ckks::Diagonal> diagonals;
+  std::vector<double> weight_scale;
 };
 
-/// What a ciphertext program is, and what the client needs to speak to it.
+/// What a ciphertext program is, and what the client needs to speak to it. Values are numbered as produced, the input
+/// ciphertexts first.
 struct Program {
   ckks::ParametersLiteral parameters;
   unsigned input_level = 0;
   double input_scale = 1;
-  Layout input;   ///< elements of the flattened CHW input tensor
-  Layout output;  ///< elements of the output vector
+  Layout input;   ///< elements of the flattened CHW input tensor; one entry a slot, ciphertext after ciphertext
+  Layout output;  ///< elements of the output vector, likewise
   std::size_t input_elements = 0;
   std::size_t output_elements = 0;
   std::vector<Op> ops;
-  std::vector<Transform> transforms;
-  std::vector<std::vector<double>> vectors;
+  std::vector<std::uint32_t> results;  ///< the values that are the output's ciphertexts
+  std::vector<Map> maps;
+  std::vector<ckks::Diagonal> vectors;
   ckks::KeyRequest keys;
 
   std::size_t slots() const { return std::size_t{1} << (parameters.log_n - 1); }
+  std::size_t input_ciphertexts() const { return input.element.size() / slots(); }
+  std::size_t output_ciphertexts() const { return output.element.size() / slots(); }
+  /// Inputs and results of operations together.
+  std::size_t values() const;
 };
 
 /// One line an operation.
 std::ostream& operator<<(std::ostream& out, const Program& program);
 
-/// Throws InvalidArgument where an operation's level, scale, operand or input doesn't follow from the ones before.
+/// Throws InvalidArgument where an operation's level, scale, operand or input doesn't follow from the ones before, or a
+/// layout, map or vector doesn't fit the slots. Doesn't look at `keys`.
 void validate(const Program& program);
 
 /// The keys that the program's operations use, each at the highest level where it is used.

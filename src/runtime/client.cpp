@@ -48,15 +48,36 @@ std::vector<double> unpack(const compiler::Layout& layout, std::span<const doubl
 Client::Client(compiler::Manifest manifest)
     : manifest_(std::move(manifest)), context_(ckks::Context::create(manifest_.parameters)), encoder_(context_) {}
 
-ckks::SeededCiphertext Client::encrypt(const ckks::SecretKey& secret, std::span<const double> tensor) const {
+std::vector<ckks::SeededCiphertext> Client::encrypt(const ckks::SecretKey& secret,
+                                                    std::span<const double> tensor) const {
   ckks::require_same_context(*context_, *secret.context(), "the secret key");
   const std::vector<double> slots = pack(manifest_.input, tensor, manifest_.input_elements);
-  return ckks::encrypt(secret, encoder_.encode(slots, manifest_.input_scale, manifest_.input_level));
+  std::vector<ckks::SeededCiphertext> out;
+  for (std::size_t i = 0; i < input_ciphertexts(); ++i) {
+    const auto part = std::span(slots).subspan(i * context_->slots(), context_->slots());
+    out.push_back(ckks::encrypt(secret, encoder_.encode(part, manifest_.input_scale, manifest_.input_level)));
+  }
+  return out;
 }
 
-std::vector<double> Client::decrypt(const ckks::SecretKey& secret, const ckks::Ciphertext& result) const {
+std::vector<double> Client::decrypt(const ckks::SecretKey& secret, std::span<const ckks::Ciphertext> results) const {
   ckks::require_same_context(*context_, *secret.context(), "the secret key");
-  return unpack(manifest_.output, encoder_.decode(ckks::decrypt(secret, result)), manifest_.output_elements);
+  if (results.size() != output_ciphertexts()) {
+    throw InvalidArgument(std::to_string(results.size()) + " ciphertexts where a result has " +
+                          std::to_string(output_ciphertexts()));
+  }
+  std::vector<double> slots;
+  for (const ckks::Ciphertext& result : results) {
+    const std::vector<double> some = encoder_.decode(ckks::decrypt(secret, result));
+    slots.insert(slots.end(), some.begin(), some.end());
+  }
+  return unpack(manifest_.output, slots, manifest_.output_elements);
+}
+
+std::vector<ckks::Ciphertext> expand(const ckks::Context& context, std::span<const ckks::SeededCiphertext> inputs) {
+  std::vector<ckks::Ciphertext> out;
+  for (const ckks::SeededCiphertext& input : inputs) out.push_back(ckks::expand(context, input));
+  return out;
 }
 
 std::vector<double> softmax(std::span<const double> logits) {

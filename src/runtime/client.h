@@ -9,9 +9,10 @@
 
 namespace blindsight::runtime {
 
-/// Slot values of a flattened input tensor. Throws InvalidArgument where it hasn't layout's number of elements.
+/// Slot values of a flattened input tensor, ciphertext after ciphertext. Throws InvalidArgument where it hasn't the
+/// layout's number of elements.
 std::vector<double> pack(const compiler::Layout& layout, std::span<const double> tensor, std::size_t elements);
-/// Output vector from slot values.
+/// Output vector from slot values; elements that stand in several slots are averaged.
 std::vector<double> unpack(const compiler::Layout& layout, std::span<const double> slots, std::size_t elements);
 
 /// Encrypts and decrypts for one manifest. Holds the encoder; the secret stays the caller's.
@@ -20,14 +21,22 @@ class Client {
   explicit Client(compiler::Manifest manifest);
   const compiler::Manifest& manifest() const { return manifest_; }
   const ckks::ContextPtr& context() const { return context_; }
-  ckks::SeededCiphertext encrypt(const ckks::SecretKey& secret, std::span<const double> tensor) const;
-  std::vector<double> decrypt(const ckks::SecretKey& secret, const ckks::Ciphertext& result) const;
+  /// Ciphertexts that one image takes.
+  std::size_t input_ciphertexts() const { return manifest_.input.element.size() / context_->slots(); }
+  /// Ciphertexts of one image's result.
+  std::size_t output_ciphertexts() const { return manifest_.output.element.size() / context_->slots(); }
+  std::vector<ckks::SeededCiphertext> encrypt(const ckks::SecretKey& secret, std::span<const double> tensor) const;
+  /// Throws InvalidArgument unless it gets output_ciphertexts() of them.
+  std::vector<double> decrypt(const ckks::SecretKey& secret, std::span<const ckks::Ciphertext> results) const;
 
  private:
   compiler::Manifest manifest_;
   ckks::ContextPtr context_;
   ckks::Encoder encoder_;
 };
+
+/// The server's first step.
+std::vector<ckks::Ciphertext> expand(const ckks::Context& context, std::span<const ckks::SeededCiphertext> inputs);
 
 /// Probabilities from logits.
 std::vector<double> softmax(std::span<const double> logits);

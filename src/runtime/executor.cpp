@@ -1,7 +1,8 @@
 #include "blindsight/runtime/executor.h"
 
+#include <chrono>
 #include <cmath>
-#include <optional>
+#include <limits>
 
 #include "blindsight/base/error.h"
 
@@ -10,71 +11,138 @@ namespace blindsight::runtime {
 using compiler::Op;
 using compiler::OpKind;
 
-Executor::Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Program> program)
-    : context_(std::move(context)), program_(std::move(program)) {
+namespace {
+
+/// Results are read at the very end.
+constexpr std::size_t kEnd = std::numeric_limits<std::size_t>::max();
+
+std::vector<std::size_t> last_uses(const compiler::Program& program) {
+  std::vector<std::size_t> last(program.values(), 0);
+  for (std::size_t i = 0; i < program.ops.size(); ++i) {
+    for (const std::uint32_t v : program.ops[i].inputs) last[v] = i;
+    for (const std::uint32_t v : program.ops[i].outputs) last[v] = i;
+  }
+  for (const std::uint32_t v : program.results) last[v] = kEnd;
+  return last;
+}
+
+class Clock {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+Executor::Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Program> program,
+                   std::size_t memory_budget)
+    : context_(std::move(context)), program_(std::move(program)), encoder_(context_) {
   compiler::validate(*program_);
   const auto own = ckks::Context::create(program_->parameters);
   ckks::require_same_context(*context_, *own, "the program");
-  const ckks::Encoder encoder(context_);
-  transforms_.resize(program_->ops.size());
+  memory_ = compiler::plan_memory(*program_, *context_, memory_budget);
+  maps_.resize(program_->ops.size());
   vectors_.resize(program_->ops.size());
   for (std::size_t i = 0; i < program_->ops.size(); ++i) {
     const Op& op = program_->ops[i];
-    if (op.kind == OpKind::kLinearTransform) {
-      const compiler::Transform& transform = program_->transforms[op.operand];
-      transforms_[i] = ckks::encode_transform(encoder, transform.plan, transform.diagonals, transform.scale, op.level);
-    } else if (op.kind == OpKind::kAddVector) {
-      vectors_[i] = encoder.encode(program_->vectors[op.operand], op.scale, op.level);
+    if (op.kind == OpKind::kLinearMap) {
+      const compiler::Map& map = program_->maps[op.operand];
+      maps_[i].emplace(encoder_, map.plan, map.diagonals, map.weight_scale, op.level, memory_.kept[i]);
+    } else if (op.kind == OpKind::kAddVector && memory_.kept[i]) {
+      vectors_[i] = encode_vector(op);
     }
   }
-  last_use_.assign(program_->ops.size() + 1, 0);
-  for (std::size_t i = 0; i < program_->ops.size(); ++i) last_use_[program_->ops[i].input] = i;
+  last_use_ = last_uses(*program_);
 }
 
-ckks::Ciphertext Executor::run(const ckks::Ciphertext& input, const ckks::EvaluationKeys& keys) const {
+ckks::Plaintext Executor::encode_vector(const Op& op) const {
+  const ckks::Diagonal& vector = program_->vectors[op.operand];
+  std::vector<double> slots(context_->slots());
+  for (std::size_t s = 0; s < slots.size(); ++s) slots[s] = vector[s];
+  return encoder_.encode(slots, op.scale, op.level);
+}
+
+void Executor::check(std::span<const ckks::Ciphertext> inputs, const ckks::EvaluationKeys& keys) const {
   ckks::require_keys(keys, program_->keys);
   if (keys.context) ckks::require_same_context(*context_, *keys.context, "the evaluation keys");
-  if (input.parts.size() != 2 || input.parts[0].empty() || input.level() != program_->input_level) {
-    throw InvalidArgument("the input ciphertext is not of the program's level " +
-                          std::to_string(program_->input_level));
+  if (inputs.size() != program_->input_ciphertexts()) {
+    throw InvalidArgument(std::to_string(inputs.size()) + " input ciphertexts where the program takes " +
+                          std::to_string(program_->input_ciphertexts()));
   }
-  if (std::abs(input.scale - program_->input_scale) > 1e-9 * program_->input_scale) {
-    throw InvalidArgument("the input ciphertext's scale 2^" + std::to_string(std::log2(input.scale)) +
-                          " is not the program's 2^" + std::to_string(std::log2(program_->input_scale)));
+  for (const ckks::Ciphertext& input : inputs) {
+    if (input.parts.size() != 2 || input.parts[0].empty() || input.level() != program_->input_level) {
+      throw InvalidArgument("an input ciphertext is not of the program's level " +
+                            std::to_string(program_->input_level));
+    }
+    if (std::abs(input.scale - program_->input_scale) > 1e-9 * program_->input_scale) {
+      throw InvalidArgument("an input ciphertext's scale 2^" + std::to_string(std::log2(input.scale)) +
+                            " is not the program's 2^" + std::to_string(std::log2(program_->input_scale)));
+    }
   }
+}
+
+void Executor::perform(std::size_t i, const ckks::Evaluator& evaluator, std::vector<ckks::Ciphertext>& values,
+                       const ckks::EvaluationKeys& keys) const {
+  const Op& op = program_->ops[i];
+  ckks::Ciphertext& in = values[op.inputs[0]];
+  ckks::Ciphertext& out = values[op.outputs[0]];
+  // The last reader of a value may take it.
+  const auto take = [&] { return last_use_[op.inputs[0]] == i ? std::move(in) : in; };
+  switch (op.kind) {
+    case OpKind::kLinearMap: {
+      std::vector<const ckks::Ciphertext*> inputs;
+      for (const std::uint32_t v : op.inputs) inputs.push_back(&values[v]);
+      std::vector<ckks::Ciphertext> made = maps_[i]->apply(evaluator, inputs, keys);
+      for (std::size_t o = 0; o < made.size(); ++o) values[op.outputs[o]] = std::move(made[o]);
+      break;
+    }
+    case OpKind::kAddVector:
+      out = take();
+      if (vectors_[i]) {
+        evaluator.add_plain_inplace(out, *vectors_[i]);
+      } else {
+        evaluator.add_plain_inplace(out, encode_vector(op));
+      }
+      break;
+    case OpKind::kSquare:
+      out = evaluator.square(in);
+      evaluator.relinearise_inplace(out, keys);
+      break;
+    case OpKind::kRescale:
+      out = take();
+      evaluator.rescale_inplace(out);
+      break;
+    case OpKind::kDropLevel:
+      out = take();
+      evaluator.drop_to_level_inplace(out, op.level);
+      break;
+  }
+  for (const std::uint32_t v : op.outputs) values[v].scale = op.scale;  // equal up to rounding: see validate()
+}
+
+std::vector<ckks::Ciphertext> Executor::run(std::vector<ckks::Ciphertext> inputs, const ckks::EvaluationKeys& keys,
+                                            std::vector<OpTime>* times) const {
+  check(inputs, keys);
+  const Clock clock;
   const ckks::Evaluator evaluator(context_);
-  std::vector<ckks::Ciphertext> values(program_->ops.size() + 1);
-  values[0] = input;
+  std::vector<ckks::Ciphertext> values = std::move(inputs);
+  values.resize(last_use_.size());
   for (std::size_t i = 0; i < program_->ops.size(); ++i) {
     const Op& op = program_->ops[i];
-    // The last reader of a value may take it.
-    const auto take = [&] { return last_use_[op.input] == i ? std::move(values[op.input]) : values[op.input]; };
-    ckks::Ciphertext& out = values[op.output];
-    switch (op.kind) {
-      case OpKind::kLinearTransform:
-        out = ckks::apply(evaluator, transforms_[i], values[op.input], keys);
-        break;
-      case OpKind::kAddVector:
-        out = take();
-        evaluator.add_plain_inplace(out, vectors_[i]);
-        break;
-      case OpKind::kSquare:
-        out = evaluator.square(values[op.input]);
-        evaluator.relinearise_inplace(out, keys);
-        break;
-      case OpKind::kRescale:
-        out = take();
-        evaluator.rescale_inplace(out);
-        break;
-      case OpKind::kDropLevel:
-        out = take();
-        evaluator.drop_to_level_inplace(out, op.level);
-        break;
+    const double start = clock.seconds();
+    perform(i, evaluator, values, keys);
+    for (const auto* ends : {&op.inputs, &op.outputs}) {
+      for (const std::uint32_t v : *ends) {
+        if (last_use_[v] == i) values[v] = {};
+      }
     }
-    out.scale = op.scale;  // equal up to rounding: validate() has seen to it
-    if (last_use_[op.input] == i) values[op.input] = {};
+    if (times != nullptr) times->push_back({i, start, clock.seconds() - start});
   }
-  return std::move(values.back());
+  std::vector<ckks::Ciphertext> results;
+  for (const std::uint32_t v : program_->results) results.push_back(values[v]);
+  return results;
 }
 
 }  // namespace blindsight::runtime

@@ -2,28 +2,49 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "blindsight/ckks/evaluator.h"
+#include "blindsight/compiler/memory.h"
 #include "blindsight/compiler/program.h"
 
 namespace blindsight::runtime {
 
-/// A program with its weights encoded. Immutable; run() may be called from several threads.
+/// When an operation ran, in seconds since the run began.
+struct OpTime {
+  std::size_t op = 0;
+  double start = 0, seconds = 0;
+};
+
+/// A program with its weights encoded, as far as the budget goes. Immutable; run() may be called from several threads.
 class Executor {
  public:
-  /// Encodes the weights. Throws InvalidArgument where the program is not valid.
-  Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Program> program);
-  /// Throws KeyMismatch where a key is missing, InvalidArgument where the input's level or scale is not the program's.
-  ckks::Ciphertext run(const ckks::Ciphertext& input, const ckks::EvaluationKeys& keys) const;
+  /// Encodes the weights that compiler::plan_memory() keeps within `memory_budget` bytes in all (0: no limit).
+  /// Throws InvalidArgument where the program is not valid.
+  Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Program> program, std::size_t memory_budget = 0);
+  /// One image's ciphertexts in, the result's out. `times`, where given, receives an entry an operation.
+  /// Throws KeyMismatch where a key is missing, InvalidArgument where the inputs' number, level or scale is not the
+  /// program's.
+  std::vector<ckks::Ciphertext> run(std::vector<ckks::Ciphertext> inputs, const ckks::EvaluationKeys& keys,
+                                    std::vector<OpTime>* times = nullptr) const;
   const compiler::Program& program() const { return *program_; }
+  const compiler::MemoryPlan& memory() const { return memory_; }
 
  private:
+  void check(std::span<const ckks::Ciphertext> inputs, const ckks::EvaluationKeys& keys) const;
+  void perform(std::size_t i, const ckks::Evaluator& evaluator, std::vector<ckks::Ciphertext>& values,
+               const ckks::EvaluationKeys& keys) const;
+  ckks::Plaintext encode_vector(const compiler::Op& op) const;
+
   ckks::ContextPtr context_;
   std::shared_ptr<const compiler::Program> program_;
-  std::vector<ckks::EncodedTransform> transforms_;  // by operation; empty where it is of another kind
-  std::vector<ckks::Plaintext> vectors_;            // by operation
-  std::vector<std::size_t> last_use_;               // of every value: the last operation that reads it
+  ckks::Encoder encoder_;
+  compiler::MemoryPlan memory_;
+  std::vector<std::optional<ckks::LinearMap>> maps_;     // by operation
+  std::vector<std::optional<ckks::Plaintext>> vectors_;  // by operation, where kept
+  std::vector<std::size_t> last_use_;                    // of every value: the last operation that reads or makes it
 };
 
 }  // namespace blindsight::runtime

@@ -1,130 +1,212 @@
 #include "blindsight/runtime/simulator.h"
 
 #include <cmath>
+#include <limits>
 #include <map>
+#include <set>
 
 #include "blindsight/base/error.h"
-#include "blindsight/compiler/noise.h"
-#include "blindsight/compiler/slots.h"
+#include "blindsight/runtime/gaussian.h"
+#include "blindsight/runtime/slot_map.h"
 
 namespace blindsight::runtime {
 
+using compiler::Map;
 using compiler::Op;
 using compiler::OpKind;
 using compiler::Program;
 
 namespace {
 
-/// Nearly Gaussian: sums of eight uniform 16-bit numbers, from SplitMix64. The same everywhere.
-class Gaussian {
- public:
-  explicit Gaussian(std::uint64_t seed) : state_(seed) {}
-  /// Mean 0, variance 1.
-  double operator()() {
-    const std::uint64_t a = next();
-    const std::uint64_t b = next();
-    std::int64_t sum = 0;
-    for (int i = 0; i < 64; i += 16) {
-      sum += static_cast<std::int64_t>((a >> i) & 0xffff) + static_cast<std::int64_t>((b >> i) & 0xffff);
-    }
-    return (static_cast<double>(sum) - 8 * 32767.5) * kScale;
-  }
+constexpr std::size_t kEnd = std::numeric_limits<std::size_t>::max();
 
- private:
-  // 1 / sqrt(8 · (2^32 - 1) / 12)
-  static constexpr double kScale = 1.0 / 53509.9;
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t state_;
+/// The rotations that the products of one input and one output use, as a grid of babies and giants.
+struct Grid {
+  std::set<int> babies, giants;
+  std::size_t terms = 0;
+  double encoding = 0;  ///< sum over the terms of the variance of the weights' rounding
 };
-
-void add_noise(std::vector<double>& x, double variance, Gaussian& gaussian) {
-  const double deviation = std::sqrt(variance);
-  for (double& v : x) v += deviation * gaussian();
-}
-
-std::vector<double> noisy_apply(const compiler::Transform& transform, const Op& op, double input_scale,
-                                const std::vector<double>& x, const compiler::NoiseModel& noise, Gaussian& gaussian) {
-  const std::size_t n = x.size();
-  const double switched_in = noise.key_switch(op.level, input_scale);
-  const double switched_out = noise.key_switch(op.level, op.scale);
-  const double weight = noise.encoding(transform.scale);
-  std::map<int, std::vector<double>> babies;
-  std::map<int, std::size_t> giants;
-  std::vector<double> y(n, 0.0);
-  std::vector<double> variance(n, 0.0);
-  std::vector<double> squares(n);
-  for (std::size_t s = 0; s < n; ++s) squares[s] = weight * x[s] * x[s];
-  for (const auto& term : transform.plan.terms) {
-    auto [baby, fresh] = babies.try_emplace(term.baby);
-    if (fresh) {
-      baby->second = x;
-      if (term.baby != 0) add_noise(baby->second, switched_in, gaussian);  // in place: rotated on use
-    }
-    const std::size_t k = compiler::cyclic(long{term.baby} + term.giant, n);
-    compiler::add_rotated_product(y, transform.diagonals[term.diagonal], baby->second, k);
-    for (std::size_t s = 0; s < n; ++s) variance[s] += squares[s + k < n ? s + k : s + k - n];
-    if (term.giant != 0) giants.try_emplace(term.giant);
-  }
-  const double giant = static_cast<double>(giants.size()) * switched_out;
-  for (std::size_t s = 0; s < n; ++s) y[s] += std::sqrt(variance[s] + giant) * gaussian();
-  for (const int k : transform.plan.folds) {
-    compiler::fold(y, k);
-    add_noise(y, switched_out, gaussian);
-  }
-  return y;
-}
 
 }  // namespace
 
-std::vector<double> simulate(const Program& program, std::span<const double> slots,
-                             std::optional<std::uint64_t> noise_seed) {
-  if (slots.size() != program.slots()) {
-    throw InvalidArgument(std::to_string(slots.size()) + " slots where the program has " +
-                          std::to_string(program.slots()));
-  }
-  std::vector<std::vector<double>> values(program.ops.size() + 1);
-  std::vector<double> scales(program.ops.size() + 1, program.input_scale);
-  values[0].assign(slots.begin(), slots.end());
-  const bool noisy = noise_seed.has_value();
-  const compiler::NoiseModel noise(program.parameters);
-  Gaussian gaussian(noise_seed.value_or(0));
-  if (noisy) add_noise(values[0], noise.fresh(program.input_scale), gaussian);
-  for (const Op& op : program.ops) {
-    const std::vector<double>& in = values[op.input];
-    std::vector<double>& out = values[op.output];
-    scales[op.output] = op.scale;
-    switch (op.kind) {
-      case OpKind::kLinearTransform: {
-        const compiler::Transform& transform = program.transforms[op.operand];
-        out = noisy ? noisy_apply(transform, op, scales[op.input], in, noise, gaussian)
-                    : compiler::apply(transform.plan, transform.diagonals, in);
-        break;
-      }
-      case OpKind::kAddVector:
-        out = in;
-        for (std::size_t s = 0; s < out.size(); ++s) out[s] += program.vectors[op.operand][s];
-        if (noisy) add_noise(out, noise.encoding(op.scale), gaussian);
-        break;
-      case OpKind::kSquare:
-        out = in;
-        for (double& v : out) v *= v;
-        if (noisy) add_noise(out, noise.key_switch(op.level, op.scale), gaussian);
-        break;
-      case OpKind::kRescale:
-        out = in;
-        if (noisy) add_noise(out, noise.rounding(op.scale), gaussian);
-        break;
-      case OpKind::kDropLevel:
-        out = in;
-        break;
+/// The noise of a linear map that doesn't depend on the image, and what is needed for the part that does.
+struct Simulator::MapNoise {
+  std::vector<Slots> variance;  ///< by output, before the folds: key switches of babies (times weights²) and giants
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Grid> grids;  ///< by input and output
+  double fold = 0;                                                ///< variance that a fold adds
+
+  MapNoise(const Op& op, const Map& map, const std::vector<double>& scales, std::size_t slots,
+           const compiler::NoiseModel& noise)
+      : variance(map.plan.outputs, Slots(slots, 0.0)), fold(noise.key_switch(op.level, op.scale)) {
+    std::vector<std::set<int>> giants(map.plan.outputs);
+    std::vector<Slots> switched;
+    for (const std::uint32_t v : op.inputs) switched.emplace_back(slots, noise.key_switch(op.level, scales[v]));
+    for (const auto& term : map.plan.terms) {
+      const ckks::Diagonal& diagonal = map.diagonals[term.diagonal];
+      if (term.baby != 0) add_rotated_product(variance[term.output], diagonal, switched[term.input], 0, true);
+      if (term.giant != 0) giants[term.output].insert(term.giant);
+      Grid& grid = grids[{term.input, term.output}];
+      grid.babies.insert(term.baby);
+      grid.giants.insert(term.giant);
+      ++grid.terms;
+      grid.encoding += noise.encoding(map.weight_scale[term.input], diagonal.period());
+    }
+    for (std::size_t o = 0; o < variance.size(); ++o) {
+      for (double& v : variance[o]) v += static_cast<double>(giants[o].size()) * fold;
     }
   }
-  return std::move(values.back());
+
+  /// Of output o: what the rounded weights make of these inputs. A product with the rounded weight of slot s has the
+  /// error e[s]·x[s + k]; the sum of the squares over the terms is taken over the whole grid and scaled to their
+  /// number.
+  Slots with_weights(std::uint32_t o, const std::vector<Slots>& squares) const {
+    Slots out = variance[o];
+    for (const auto& [ends, grid] : grids) {
+      if (ends.second != o) continue;
+      const Slots& x = squares[ends.first];
+      const std::size_t n = x.size();
+      Slots inner(n, 0.0), sum(n, 0.0);
+      for (const int b : grid.babies) add_rotated(inner, x, cyclic(b, n));
+      for (const int g : grid.giants) add_rotated(sum, inner, cyclic(g, n));
+      const double each = grid.encoding / static_cast<double>(grid.babies.size() * grid.giants.size());
+      for (std::size_t s = 0; s < n; ++s) out[s] += each * sum[s];
+    }
+    return out;
+  }
+};
+
+/// One image's way through the program.
+class Simulator::Run {
+ public:
+  Run(const Simulator& simulator, std::optional<std::uint64_t> seed)
+      : simulator_(simulator), program_(*simulator.program_), noisy_(seed.has_value()), gaussian_(seed.value_or(0)) {}
+
+  std::vector<double> operator()(std::span<const double> slots) {
+    const std::size_t n = program_.slots();
+    values_.resize(program_.values());
+    for (std::size_t i = 0; i < program_.input_ciphertexts(); ++i) {
+      const auto part = slots.subspan(i * n, n);
+      values_[i].assign(part.begin(), part.end());
+      add_noise(values_[i], simulator_.noise_.fresh(program_.input_scale));
+    }
+    for (std::size_t i = 0; i < program_.ops.size(); ++i) {
+      perform(i);
+      const Op& op = program_.ops[i];
+      for (const auto* ends : {&op.inputs, &op.outputs}) {
+        for (const std::uint32_t v : *ends) {
+          if (simulator_.last_use_[v] == i) values_[v] = {};
+        }
+      }
+    }
+    std::vector<double> out;
+    for (const std::uint32_t v : program_.results) out.insert(out.end(), values_[v].begin(), values_[v].end());
+    return out;
+  }
+
+ private:
+  void add_noise(Slots& x, double variance) {
+    if (!noisy_) return;
+    const double deviation = std::sqrt(variance);
+    for (double& v : x) v += deviation * gaussian_();
+  }
+
+  void perform(std::size_t i) {
+    const Op& op = program_.ops[i];
+    if (op.kind == OpKind::kLinearMap) {
+      apply_map(i);
+      return;
+    }
+    const compiler::NoiseModel& noise = simulator_.noise_;
+    const std::uint32_t in = op.inputs[0];
+    Slots x = simulator_.last_use_[in] == i ? std::move(values_[in]) : values_[in];
+    switch (op.kind) {
+      case OpKind::kAddVector: {
+        const ckks::Diagonal& vector = program_.vectors[op.operand];
+        for (std::size_t s = 0; s < x.size(); ++s) x[s] += vector[s];
+        add_noise(x, noise.encoding(op.scale, x.size()));
+        break;
+      }
+      case OpKind::kSquare:
+        for (double& v : x) v *= v;
+        add_noise(x, noise.key_switch(op.level, op.scale));
+        break;
+      case OpKind::kRescale:
+        add_noise(x, noise.rounding(op.scale));
+        break;
+      default:
+        break;
+    }
+    values_[op.outputs[0]] = std::move(x);
+  }
+
+  void apply_map(std::size_t i) {
+    const Op& op = program_.ops[i];
+    const Map& map = program_.maps[op.operand];
+    std::vector<const Slots*> inputs;
+    for (const std::uint32_t v : op.inputs) inputs.push_back(&values_[v]);
+    std::vector<Slots> outputs = apply_terms(map.plan, map.diagonals, inputs);
+    std::vector<Slots> squares;
+    for (const Slots* x : inputs) {
+      if (!noisy_) break;
+      squares.push_back(*x);
+      for (double& v : squares.back()) v *= v;
+    }
+    for (std::uint32_t o = 0; o < outputs.size(); ++o) {
+      Slots& y = outputs[o];
+      if (noisy_) {
+        const Slots variance = simulator_.map_noise_[i]->with_weights(o, squares);
+        for (std::size_t s = 0; s < y.size(); ++s) y[s] += std::sqrt(variance[s]) * gaussian_();
+      }
+      for (const int k : map.plan.folds) {
+        const Slots copy = y;
+        add_rotated(y, copy, cyclic(k, y.size()));
+        add_noise(y, simulator_.map_noise_[i]->fold);
+      }
+      values_[op.outputs[o]] = std::move(y);
+    }
+  }
+
+  const Simulator& simulator_;
+  const Program& program_;
+  bool noisy_;
+  Gaussian gaussian_;
+  std::vector<Slots> values_;
+};
+
+Simulator::Simulator(std::shared_ptr<const Program> program)
+    : program_(std::move(program)), noise_(program_->parameters) {
+  compiler::validate(*program_);
+  scales_.assign(program_->values(), program_->input_scale);
+  last_use_.assign(program_->values(), 0);
+  map_noise_.resize(program_->ops.size());
+  for (std::size_t i = 0; i < program_->ops.size(); ++i) {
+    const Op& op = program_->ops[i];
+    for (const std::uint32_t v : op.inputs) last_use_[v] = i;
+    for (const std::uint32_t v : op.outputs) {
+      last_use_[v] = i;
+      scales_[v] = op.scale;
+    }
+    if (op.kind == OpKind::kLinearMap) {
+      map_noise_[i] =
+          std::make_unique<const MapNoise>(op, program_->maps[op.operand], scales_, program_->slots(), noise_);
+    }
+  }
+  for (const std::uint32_t v : program_->results) last_use_[v] = kEnd;
+}
+
+Simulator::~Simulator() = default;
+
+std::vector<double> Simulator::run(std::span<const double> slots, std::optional<std::uint64_t> noise_seed) const {
+  if (slots.size() != program_->input.element.size()) {
+    throw InvalidArgument(std::to_string(slots.size()) + " slots where the program takes " +
+                          std::to_string(program_->input.element.size()));
+  }
+  return Run(*this, noise_seed)(slots);
+}
+
+std::vector<double> simulate(const Program& program, std::span<const double> slots,
+                             std::optional<std::uint64_t> noise_seed) {
+  return Simulator({std::shared_ptr<const void>(), &program}).run(slots, noise_seed);
 }
 
 }  // namespace blindsight::runtime

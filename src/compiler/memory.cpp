@@ -1,0 +1,135 @@
+#include "blindsight/compiler/memory.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <tuple>
+
+namespace blindsight::compiler {
+
+namespace {
+
+std::size_t limb_bytes(const ckks::Context& context) { return context.n() * sizeof(std::uint64_t); }
+
+std::size_t extended_limbs(const ckks::Context& context, unsigned level) {
+  return level + 1 + context.special_limbs(level);
+}
+
+std::size_t key_bytes(const Program& program, const ckks::Context& context) {
+  std::size_t limbs = 0;
+  const auto add = [&](unsigned level) { limbs += 2 * context.digits(level) * extended_limbs(context, level); };
+  const ckks::KeyLevels keys = ckks::key_levels(context, required_keys(program));
+  for (const auto& [special_limbs, level] : keys.relinearisation) add(level);
+  for (const auto& [id, level] : keys.galois) add(level);
+  return limbs * limb_bytes(context);
+}
+
+std::size_t program_bytes(const Program& program) {
+  std::size_t bytes = 0;
+  const auto add = [&](const ckks::Diagonal& diagonal) { bytes += sizeof(diagonal) + diagonal.bytes(); };
+  for (const Map& map : program.maps) {
+    for (const ckks::Diagonal& diagonal : map.diagonals) add(diagonal);
+    bytes += map.plan.terms.size() * sizeof(map.plan.terms[0]);
+  }
+  for (const ckks::Diagonal& vector : program.vectors) add(vector);
+  return bytes;
+}
+
+/// Limbs that an operation holds besides its inputs and outputs.
+std::size_t temporary_limbs(const Program& program, const ckks::Context& context, const Op& op) {
+  const std::size_t extended = extended_limbs(context, op.level);
+  const std::size_t digits = context.digits(op.level);
+  if (op.kind == OpKind::kSquare) return op.level + 1 + (digits + 2) * extended;
+  if (op.kind != OpKind::kLinearMap) return 0;
+  const Map& map = program.maps[op.operand];
+  std::set<std::pair<std::uint32_t, int>> babies;
+  for (const auto& term : map.plan.terms) babies.emplace(term.input, term.baby);
+  // Rotated inputs and sums over Q·P, and the digits of one polynomial.
+  return (2 * babies.size() + 4 + digits) * extended;
+}
+
+std::size_t working_bytes(const Program& program, const ckks::Context& context) {
+  const std::size_t count = program.values();
+  constexpr std::size_t kForever = std::numeric_limits<std::size_t>::max();
+  std::vector<std::size_t> last_use(count, 0), limbs(count, 2 * (program.input_level + 1));
+  for (std::size_t i = 0; i < program.ops.size(); ++i) {
+    for (const std::uint32_t v : program.ops[i].inputs) last_use[v] = i;
+    for (const std::uint32_t v : program.ops[i].outputs) {
+      last_use[v] = i;
+      limbs[v] = 2 * (program.ops[i].level + 1);
+    }
+  }
+  for (const std::uint32_t v : program.results) last_use[v] = kForever;
+  std::size_t alive = 0, most = 0;
+  for (std::size_t v = 0; v < program.input_ciphertexts(); ++v) alive += limbs[v];
+  for (std::size_t i = 0; i < program.ops.size(); ++i) {
+    const Op& op = program.ops[i];
+    for (const std::uint32_t v : op.outputs) alive += limbs[v];
+    most = std::max(most, alive + temporary_limbs(program, context, op));
+    const auto release = [&](std::uint32_t v) {
+      if (last_use[v] != i) return;
+      alive -= limbs[v];
+      last_use[v] = kForever;  // an operation may read a value twice
+    };
+    for (const std::uint32_t v : op.inputs) release(v);
+    for (const std::uint32_t v : op.outputs) release(v);
+  }
+  return most * limb_bytes(context);
+}
+
+/// Encoded weights of one operation.
+struct Item {
+  std::size_t op = 0, bytes = 0;
+  double saved = 0;  ///< work of encoding them, in arbitrary units
+};
+
+/// A transform over the complex numbers with its rounding is worth about so many of one limb.
+constexpr double kComplexTransform = 4;
+
+double encoding_work(std::size_t period, std::size_t limbs) {
+  const auto n = 2 * static_cast<double>(period);
+  return n * (1 + std::log2(n)) * (static_cast<double>(limbs) + kComplexTransform);
+}
+
+std::vector<Item> items(const Program& program, const ckks::Context& context) {
+  std::vector<Item> out;
+  for (std::size_t i = 0; i < program.ops.size(); ++i) {
+    const Op& op = program.ops[i];
+    if (op.kind == OpKind::kLinearMap) {
+      const Map& map = program.maps[op.operand];
+      Item item{i, ckks::LinearMap::encoded_bytes(context, map.plan, map.diagonals, op.level), 0};
+      const std::size_t limbs = extended_limbs(context, op.level);
+      for (const auto& term : map.plan.terms) item.saved += encoding_work(map.diagonals[term.diagonal].period(), limbs);
+      out.push_back(item);
+    } else if (op.kind == OpKind::kAddVector) {
+      out.push_back({i, (op.level + 1) * limb_bytes(context), encoding_work(context.slots(), op.level + 1)});
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Program& program, const ckks::Context& context, std::size_t budget) {
+  MemoryPlan plan;
+  plan.keys = key_bytes(program, context);
+  plan.program = program_bytes(program);
+  plan.working = working_bytes(program, context);
+  plan.kept.assign(program.ops.size(), false);
+  const std::size_t fixed = plan.total();
+  const std::size_t room = budget == 0 ? std::numeric_limits<std::size_t>::max() : budget > fixed ? budget - fixed : 0;
+  std::vector<Item> candidates = items(program, context);
+  std::stable_sort(candidates.begin(), candidates.end(), [](const Item& a, const Item& b) {
+    return a.saved * static_cast<double>(b.bytes) > b.saved * static_cast<double>(a.bytes);
+  });
+  for (const Item& item : candidates) {
+    plan.all_weights += item.bytes;
+    if (item.bytes > room - plan.weights) continue;
+    plan.weights += item.bytes;
+    plan.kept[item.op] = true;
+  }
+  return plan;
+}
+
+}  // namespace blindsight::compiler

@@ -1,0 +1,65 @@
+#include "blindsight/runtime/slot_map.h"
+
+#include <algorithm>
+#include <array>
+
+namespace blindsight::runtime {
+
+namespace {
+
+/// Weights are taken out of their tables in pieces of so many, which serve every repetition.
+constexpr std::size_t kPiece = 2048;
+
+/// y[s] += d[s] · x[(s + k) mod n] for s from `begin`; d starts there.
+void add_piece(std::span<double> y, std::size_t begin, std::span<const double> d, std::span<const double> x,
+               std::size_t k) {
+  const std::size_t n = y.size();
+  double* const out = y.data() + begin;
+  const std::size_t from = (begin + k) & (n - 1);
+  const std::size_t straight = std::min(d.size(), n - from);
+  const double* in = x.data() + from;
+  for (std::size_t i = 0; i < straight; ++i) out[i] += d[i] * in[i];
+  in = x.data();
+  for (std::size_t i = straight; i < d.size(); ++i) out[i] += d[i] * in[i - straight];
+}
+
+}  // namespace
+
+std::size_t cyclic(long k, std::size_t slots) {
+  const auto n = static_cast<long>(slots);
+  return static_cast<std::size_t>(((k % n) + n) % n);
+}
+
+void add_rotated_product(std::span<double> y, const ckks::Diagonal& d, std::span<const double> x, std::size_t k,
+                         bool squared) {
+  const std::size_t n = y.size();
+  const std::size_t piece = std::min(kPiece, n);
+  const std::size_t period = std::max(d.period(), piece);  // short ones are repeated
+  std::array<double, kPiece> weights;
+  for (std::size_t at = 0; at < period; at += piece) {
+    for (std::size_t i = 0; i < piece; ++i) weights[i] = d[at + i];
+    if (squared) {
+      for (std::size_t i = 0; i < piece; ++i) weights[i] *= weights[i];
+    }
+    for (std::size_t begin = at; begin < n; begin += period) add_piece(y, begin, std::span(weights).first(piece), x, k);
+  }
+}
+
+void add_rotated(std::span<double> y, std::span<const double> x, std::size_t k) {
+  const std::size_t n = y.size();
+  for (std::size_t s = 0; s < n - k; ++s) y[s] += x[s + k];
+  for (std::size_t s = n - k; s < n; ++s) y[s] += x[s - (n - k)];
+}
+
+std::vector<Slots> apply_terms(const ckks::LinearMapPlan& plan, std::span<const ckks::Diagonal> diagonals,
+                               std::span<const Slots* const> inputs) {
+  const std::size_t n = inputs[0]->size();
+  std::vector<Slots> outputs(plan.outputs, Slots(n, 0.0));
+  for (const auto& term : plan.terms) {
+    add_rotated_product(outputs[term.output], diagonals[term.diagonal], *inputs[term.input],
+                        cyclic(long{term.baby} + term.giant, n));
+  }
+  return outputs;
+}
+
+}  // namespace blindsight::runtime
