@@ -24,13 +24,17 @@ struct Setting {
         encoder(context),
         evaluator(context),
         secret(context),
-        keys(make_evaluation_keys(secret, {.relinearisation = context->max_level(),
-                                           .rotations = {{1, context->max_level()}},
-                                           .conjugation = std::nullopt})),
+        keys(make_evaluation_keys(secret, request())),
         values(context->slots()),
         plaintext(encode()),
         ciphertext(expand(*context, encrypt(secret, plaintext))) {}
 
+  KeyRequest request() const {
+    KeyRequest wanted;
+    wanted.want_relinearisation(context->literal(), context->max_level());
+    wanted.want_rotation(context->literal(), 1, context->max_level());
+    return wanted;
+  }
   Plaintext encode() {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i % 17) / 17 - 0.5;
     return encoder.encode(values, kScale, context->max_level());

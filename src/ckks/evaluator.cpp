@@ -43,6 +43,13 @@ void require_parts(const Ciphertext& a, std::size_t parts) {
   }
 }
 
+const KeySwitchKey& require_level(const KeySwitchKey& key, unsigned level) {
+  if (key.level < level) {
+    throw KeyMismatch("a key of level " + std::to_string(key.level) + " used at level " + std::to_string(level));
+  }
+  return key;
+}
+
 }  // namespace
 
 Evaluator::Evaluator(ContextPtr context) : context_(std::move(context)) {}
@@ -139,7 +146,7 @@ Ciphertext Evaluator::square(const Ciphertext& a) const {
 std::vector<EvalPoly> Evaluator::decompose(const EvalPoly& part) const {
   const auto level = static_cast<unsigned>(part.limbs()) - 1;
   const ring::BasisPtr& extended = context_->extended_basis(level);
-  const std::size_t alpha = context_->special_limbs();
+  const std::size_t alpha = context_->special_limbs(level);
   const std::size_t n = context_->n();
   const CoeffPoly coefficients = ring::to_coeff(part);
   std::vector<EvalPoly> digits(context_->digits(level));
@@ -172,9 +179,6 @@ std::vector<EvalPoly> Evaluator::decompose(const EvalPoly& part) const {
 
 Evaluator::Pair Evaluator::inner_product(std::span<const EvalPoly> digits, const KeySwitchKey& key,
                                          unsigned level) const {
-  if (key.level < level) {
-    throw KeyMismatch("a key of level " + std::to_string(key.level) + " used at level " + std::to_string(level));
-  }
   const ring::BasisPtr& extended = context_->extended_basis(level);
   Pair result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended)};
   parallel_for(extended->size(), [&](std::size_t l) {
@@ -194,7 +198,7 @@ Evaluator::Pair Evaluator::inner_product(std::span<const EvalPoly> digits, const
 /// Divides by P and rounds: Q_level·P to Q_level.
 EvalPoly Evaluator::mod_down(EvalPoly extended, unsigned level) const {
   const std::size_t n = context_->n();
-  const std::size_t specials = context_->special_limbs();
+  const std::size_t specials = context_->special_limbs(level);
   std::vector<const std::uint64_t*> in(specials);
   std::vector<const Modulus*> from(specials), to(level + 1);
   for (std::size_t i = 0; i < specials; ++i) {
@@ -213,17 +217,16 @@ EvalPoly Evaluator::mod_down(EvalPoly extended, unsigned level) const {
   parallel_for(level + 1, [&](std::size_t l) {
     const Modulus& q = context_->q(l);
     kernels().ntt_forward(out[l], n, context_->basis(level)->tables(l));
-    kernels().sub_mul_scalar(out[l], extended.limb(l), out[l], context_->p_inverse_mod_q(l), n, q);
+    kernels().sub_mul_scalar(out[l], extended.limb(l), out[l], context_->p_inverse_mod_q(level, l), n, q);
   });
   return correction;
 }
 
 void Evaluator::relinearise_inplace(Ciphertext& a, const EvaluationKeys& keys) const {
   require_parts(a, 3);
-  require_same_context(*context_, *keys.context, "the evaluation keys");
-  if (!keys.relinearisation) throw KeyMismatch("the evaluation keys hold no relinearisation key");
   const unsigned level = a.level();
-  Pair switched = inner_product(decompose(a.parts[2]), *keys.relinearisation, level);
+  const KeySwitchKey& key = relinearisation_key(keys, level);
+  Pair switched = inner_product(decompose(a.parts[2]), key, level);
   ring::add_inplace(a.parts[0], mod_down(std::move(switched.first), level));
   ring::add_inplace(a.parts[1], mod_down(std::move(switched.second), level));
   a.parts.pop_back();
@@ -257,19 +260,32 @@ void Evaluator::drop_to_level_inplace(Ciphertext& a, unsigned level) const {
   for (EvalPoly& part : a.parts) part.truncate(context_->basis(level));
 }
 
-const KeySwitchKey& Evaluator::galois_key(const EvaluationKeys& keys, std::uint32_t element) const {
+const KeySwitchKey& Evaluator::relinearisation_key(const EvaluationKeys& keys, unsigned level) const {
   require_same_context(*context_, *keys.context, "the evaluation keys");
-  const auto key = keys.galois.find(element);
-  if (key == keys.galois.end()) {
-    throw KeyMismatch("the evaluation keys hold no Galois key of element " + std::to_string(element));
+  const auto special_limbs = static_cast<unsigned>(context_->special_limbs(level));
+  const auto key = keys.relinearisation.find(special_limbs);
+  if (key == keys.relinearisation.end()) {
+    throw KeyMismatch("the evaluation keys hold no relinearisation key for " + std::to_string(special_limbs) +
+                      " special limbs");
   }
-  return key->second;
+  return require_level(key->second, level);
+}
+
+const KeySwitchKey& Evaluator::galois_key(const EvaluationKeys& keys, std::uint32_t element, unsigned level) const {
+  require_same_context(*context_, *keys.context, "the evaluation keys");
+  const auto special_limbs = static_cast<unsigned>(context_->special_limbs(level));
+  const auto key = keys.galois.find({element, special_limbs});
+  if (key == keys.galois.end()) {
+    throw KeyMismatch("the evaluation keys hold no Galois key of element " + std::to_string(element) + " for " +
+                      std::to_string(special_limbs) + " special limbs");
+  }
+  return require_level(key->second, level);
 }
 
 Ciphertext Evaluator::apply_galois(const Ciphertext& a, std::span<const EvalPoly> digits, std::uint32_t element,
                                    const EvaluationKeys& keys) const {
   const unsigned level = a.level();
-  Pair switched = inner_product(digits, galois_key(keys, element), level);
+  Pair switched = inner_product(digits, galois_key(keys, element, level), level);
   const auto index = context_->automorphism_index(element);
   EvalPoly body = mod_down(std::move(switched.first), level);
   ring::add_inplace(body, a.parts[0]);
@@ -301,10 +317,11 @@ Ciphertext Evaluator::rotate(const Hoisted& a, int k, const EvaluationKeys& keys
 
 /// extended += P·a; P·a vanishes modulo P.
 void Evaluator::add_times_p(EvalPoly& extended, const EvalPoly& a) const {
+  const auto level = static_cast<unsigned>(a.limbs()) - 1;
   parallel_for(a.limbs(), [&](std::size_t l) {
     const Modulus& q = context_->q(l);
     ring::AlignedVector<std::uint64_t> product(a.n());
-    kernels().mul_scalar(product.data(), a.limb(l), context_->p_mod_q(l), a.n(), q);
+    kernels().mul_scalar(product.data(), a.limb(l), context_->p_mod_q(level, l), a.n(), q);
     kernels().add(extended.limb(l), extended.limb(l), product.data(), a.n(), q);
   });
 }
@@ -326,7 +343,7 @@ ExtendedCiphertext Evaluator::rotate_extended(const Hoisted& a, int k, const Eva
   const std::uint32_t element = context_->rotation_element(k);
   if (element == 1) return extend(*a.source);
   const unsigned level = a.source->level();
-  Pair switched = inner_product(a.digits, galois_key(keys, element), level);
+  Pair switched = inner_product(a.digits, galois_key(keys, element, level), level);
   add_times_p(switched.first, a.source->parts[0]);
   const auto index = context_->automorphism_index(element);
   return {ring::automorphism(switched.first, index), ring::automorphism(switched.second, index), a.source->scale,
@@ -338,7 +355,7 @@ void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a
   require_same_level(acc.level, a.level);
   require_same_scale(acc.scale, a.scale);
   const std::uint32_t element = context_->rotation_element(k);
-  Pair switched = inner_product(digits, galois_key(keys, element), a.level);
+  Pair switched = inner_product(digits, galois_key(keys, element, a.level), a.level);
   ring::add_inplace(switched.first, a.body);
   const auto index = context_->automorphism_index(element);
   ring::add_inplace(acc.body, ring::automorphism(switched.first, index));

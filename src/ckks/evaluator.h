@@ -72,7 +72,8 @@ class Evaluator {
   std::vector<ring::EvalPoly> decompose(const ring::EvalPoly& part) const;
   Pair inner_product(std::span<const ring::EvalPoly> digits, const KeySwitchKey& key, unsigned level) const;
   ring::EvalPoly mod_down(ring::EvalPoly extended, unsigned level) const;
-  const KeySwitchKey& galois_key(const EvaluationKeys& keys, std::uint32_t element) const;
+  const KeySwitchKey& relinearisation_key(const EvaluationKeys& keys, unsigned level) const;
+  const KeySwitchKey& galois_key(const EvaluationKeys& keys, std::uint32_t element, unsigned level) const;
   void add_times_p(ring::EvalPoly& extended, const ring::EvalPoly& a) const;
   Ciphertext apply_galois(const Ciphertext& a, std::span<const ring::EvalPoly> digits, std::uint32_t element,
                           const EvaluationKeys& keys) const;

@@ -34,10 +34,10 @@ EvalPoly from_ternary(const ring::BasisPtr& basis, std::span<const std::int8_t> 
   return ring::to_eval(std::move(poly));
 }
 
-/// The limbs of a polynomial over Q·P that extended_basis(level) has.
+/// The limbs of a polynomial over all of Q·P that extended_basis(level) has.
 EvalPoly restrict_to(const Context& context, const EvalPoly& full, unsigned level) {
-  EvalPoly part(context.extended_basis(level));
-  const std::size_t dropped = full.limbs() - part.limbs();
+  EvalPoly part = EvalPoly::uninitialised(context.extended_basis(level));
+  const std::size_t dropped = context.max_level() - level;
   for (std::size_t l = 0; l < part.limbs(); ++l) {
     const std::size_t from = l <= level ? l : l + dropped;
     std::memcpy(part.limb(l), full.limb(from), part.n() * sizeof(std::uint64_t));
@@ -45,27 +45,24 @@ EvalPoly restrict_to(const Context& context, const EvalPoly& full, unsigned leve
   return part;
 }
 
-/// b += P·from on the limbs of one digit: the gadget is 1 there and 0 on every other ciphertext limb, and vanishes mod
-/// P.
-void add_gadget(const Context& context, EvalPoly& b, const EvalPoly& from, std::size_t first, std::size_t last) {
+/// b += P·from on the limbs of one digit of a key of that level: the gadget is 1 there and 0 on every other ciphertext
+/// limb, and vanishes mod P.
+void add_gadget(const Context& context, unsigned level, EvalPoly& b, const EvalPoly& from, std::size_t first,
+                std::size_t last) {
   const auto& kernels = ring::kernels();
   ring::AlignedVector<std::uint64_t> product(b.n());
   for (std::size_t l = first; l < last; ++l) {
     const ring::Modulus& q = context.q(l);
-    kernels.mul_scalar(product.data(), from.limb(l), context.p_mod_q(l), b.n(), q);
+    kernels.mul_scalar(product.data(), from.limb(l), context.p_mod_q(level, l), b.n(), q);
     kernels.add(b.limb(l), b.limb(l), product.data(), b.n(), q);
   }
 }
 
 /// Switches from secret `from` to secret `to`, both over Q·P.
 KeySwitchKey make_switch_key(const Context& context, const EvalPoly& from, const EvalPoly& to, unsigned level) {
-  if (level > context.max_level()) {
-    throw InvalidArgument("a key of level " + std::to_string(level) + ", above the highest, " +
-                          std::to_string(context.max_level()));
-  }
   KeySwitchKey key{level, random_seed(), {}, {}};
   const std::size_t digits = context.digits(level);
-  const std::size_t alpha = context.special_limbs();
+  const std::size_t alpha = context.special_limbs(level);
   key.b.resize(digits);
   key.a.resize(digits);
   EvalPoly secret = restrict_to(context, to, level);
@@ -77,7 +74,7 @@ KeySwitchKey make_switch_key(const Context& context, const EvalPoly& from, const
     EvalPoly error = fresh_error(context.extended_basis(level));
     ring::add_inplace(b, error);
     error.wipe();
-    add_gadget(context, b, from, d * alpha, std::min<std::size_t>((d + 1) * alpha, level + 1));
+    add_gadget(context, level, b, from, d * alpha, std::min<std::size_t>((d + 1) * alpha, level + 1));
     key.b[d] = std::move(b);
   });
   secret.wipe();
@@ -100,29 +97,62 @@ KeySwitchKey make_galois_key(const SecretKey& secret, std::uint32_t element, uns
   return key;
 }
 
-/// Galois elements and levels of a request, in order.
-std::map<std::uint32_t, unsigned> galois_levels(const Context& context, const KeyRequest& request) {
-  std::map<std::uint32_t, unsigned> levels;
-  const auto want = [&](std::uint32_t element, unsigned level) {
-    unsigned& present = levels[element];
-    present = std::max(present, level);
-  };
-  for (const auto& [rotation, level] : request.rotations) {
-    if (rotation % static_cast<int>(context.slots()) == 0) throw InvalidArgument("a key for a rotation by 0 slots");
-    want(context.rotation_element(rotation), level);
+/// Makes sure that `levels` serve this level with so many special limbs.
+void raise(KeyRequest::Levels& levels, unsigned special_limbs, unsigned level) {
+  unsigned& present = levels[special_limbs];
+  present = std::max(present, level);
+}
+
+void check_levels(const Context& context, const KeyRequest::Levels& levels) {
+  for (const auto& [special_limbs, level] : levels) {
+    if (level > context.max_level()) {
+      throw InvalidArgument("a key of level " + std::to_string(level) + ", above the highest, " +
+                            std::to_string(context.max_level()));
+    }
+    if (context.special_limbs(level) != special_limbs) {
+      throw InvalidArgument("a key of level " + std::to_string(level) + " for " + std::to_string(special_limbs) +
+                            " special limbs: that level uses " + std::to_string(context.special_limbs(level)));
+    }
   }
-  if (request.conjugation) want(context.conjugation_element(), *request.conjugation);
-  return levels;
 }
 
 }  // namespace
 
-SecretKey::SecretKey(ContextPtr context)
-    : context_(std::move(context)), poly_(fresh_secret(context_->extended_basis(context_->max_level()))) {}
+void KeyRequest::want_relinearisation(const ParametersLiteral& parameters, unsigned level) {
+  raise(relinearisation, parameters.special_limbs_at(level), level);
+}
+
+void KeyRequest::want_rotation(const ParametersLiteral& parameters, int k, unsigned level) {
+  if (k != 0) raise(rotations[k], parameters.special_limbs_at(level), level);
+}
+
+void KeyRequest::want_conjugation(const ParametersLiteral& parameters, unsigned level) {
+  raise(conjugation, parameters.special_limbs_at(level), level);
+}
+
+KeyLevels key_levels(const Context& context, const KeyRequest& request) {
+  KeyLevels keys;
+  const auto want = [&](std::uint32_t element, const KeyRequest::Levels& levels) {
+    check_levels(context, levels);
+    for (const auto& [special_limbs, level] : levels) {
+      unsigned& present = keys.galois[{element, special_limbs}];
+      present = std::max(present, level);
+    }
+  };
+  check_levels(context, request.relinearisation);
+  keys.relinearisation = request.relinearisation;
+  for (const auto& [rotation, levels] : request.rotations) {
+    if (rotation % static_cast<int>(context.slots()) == 0) throw InvalidArgument("a key for a rotation by 0 slots");
+    want(context.rotation_element(rotation), levels);
+  }
+  want(context.conjugation_element(), request.conjugation);
+  return keys;
+}
+
+SecretKey::SecretKey(ContextPtr context) : context_(std::move(context)), poly_(fresh_secret(context_->full_basis())) {}
 
 SecretKey::SecretKey(ContextPtr context, std::span<const std::int8_t> coefficients)
-    : context_(std::move(context)),
-      poly_(from_ternary(context_->extended_basis(context_->max_level()), coefficients)) {}
+    : context_(std::move(context)), poly_(from_ternary(context_->full_basis(), coefficients)) {}
 
 SecretKey::~SecretKey() {
   if (!poly_.empty()) poly_.wipe();
@@ -156,16 +186,17 @@ PublicKey make_public_key(const SecretKey& secret) {
 
 EvaluationKeys make_evaluation_keys(const SecretKey& secret, const KeyRequest& request) {
   const ContextPtr& context = secret.context();
-  EvaluationKeys keys{context, std::nullopt, {}};
-  if (request.relinearisation) {
+  const KeyLevels wanted = key_levels(*context, request);
+  EvaluationKeys keys{context, {}, {}};
+  if (!wanted.relinearisation.empty()) {
     EvalPoly squared = secret.poly();
     ring::mul_inplace(squared, secret.poly());
-    keys.relinearisation = make_switch_key(*context, squared, secret.poly(), *request.relinearisation);
+    for (const auto& [special_limbs, level] : wanted.relinearisation) {
+      keys.relinearisation.emplace(special_limbs, make_switch_key(*context, squared, secret.poly(), level));
+    }
     squared.wipe();
   }
-  for (const auto& [element, level] : galois_levels(*context, request)) {
-    keys.galois.emplace(element, make_galois_key(secret, element, level));
-  }
+  for (const auto& [id, level] : wanted.galois) keys.galois.emplace(id, make_galois_key(secret, id.element, level));
   return keys;
 }
 
@@ -177,12 +208,17 @@ void require_keys(const EvaluationKeys& keys, const KeyRequest& request) {
                         std::to_string(level) + ": run keygen on this model's manifest");
     }
   };
-  if (request.relinearisation) {
-    require(keys.relinearisation ? &*keys.relinearisation : nullptr, *request.relinearisation, "relinearisation key");
+  const KeyLevels wanted = key_levels(*keys.context, request);
+  for (const auto& [special_limbs, level] : wanted.relinearisation) {
+    const auto it = keys.relinearisation.find(special_limbs);
+    require(it == keys.relinearisation.end() ? nullptr : &it->second, level,
+            "relinearisation key for " + std::to_string(special_limbs) + " special limbs");
   }
-  for (const auto& [element, level] : galois_levels(*keys.context, request)) {
-    const auto it = keys.galois.find(element);
-    require(it == keys.galois.end() ? nullptr : &it->second, level, "Galois key of element " + std::to_string(element));
+  for (const auto& [id, level] : wanted.galois) {
+    const auto it = keys.galois.find(id);
+    require(it == keys.galois.end() ? nullptr : &it->second, level,
+            "Galois key of element " + std::to_string(id.element) + " for " + std::to_string(id.special_limbs) +
+                " special limbs");
   }
 }
 

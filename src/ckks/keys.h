@@ -1,8 +1,9 @@
 // Secret, public and evaluation keys.
 #pragma once
 
+#include <compare>
+#include <cstdint>
 #include <map>
-#include <optional>
 #include <vector>
 
 #include "blindsight/ckks/ciphertext.h"
@@ -34,8 +35,9 @@ struct PublicKey {
   Seed seed;
 };
 
-/// Hybrid key-switching key (Han, Ki 2020): for every digit i an encryption (b_i, a_i) over Q_level·P of
-/// P·(Q_level/digit_i)-gadget times the old secret; a_i expand from `seed`, stream i.
+/// Hybrid key-switching key (Han, Ki 2020): for every digit i an encryption (b_i, a_i) over extended_basis(level) of
+/// P·(Q_level/digit_i)-gadget times the old secret; a_i expand from `seed`, stream i. Serves the levels up to its own
+/// that use as many special limbs.
 struct KeySwitchKey {
   unsigned level = 0;
   Seed seed;
@@ -43,20 +45,42 @@ struct KeySwitchKey {
   std::vector<ring::EvalPoly> a;
 };
 
-/// What a program needs: each entry gives the highest level at which that key is used.
+/// What a program needs. A key serves the levels that use as many special limbs as it was made for, up to its own.
 struct KeyRequest {
-  std::optional<unsigned> relinearisation;
-  std::map<int, unsigned> rotations;  ///< rotation in slots to the left, in (-N/2, N/2), not 0
-  std::optional<unsigned> conjugation;
+  /// Special limbs → highest level used with so many. Levels that use different numbers need different keys.
+  using Levels = std::map<unsigned, unsigned>;
+  Levels relinearisation;
+  std::map<int, Levels> rotations;  ///< rotation in slots to the left, in (-N/2, N/2), not 0
+  Levels conjugation;
+
+  /// Make sure that the keys serve this level. A rotation by 0 needs none.
+  void want_relinearisation(const ParametersLiteral& parameters, unsigned level);
+  void want_rotation(const ParametersLiteral& parameters, int k, unsigned level);
+  void want_conjugation(const ParametersLiteral& parameters, unsigned level);
   bool operator==(const KeyRequest&) const = default;
 };
 
-/// The keys that a server gets. Maps Galois elements to keys.
+/// Which Galois key: the element, and the special limbs that it was made for.
+struct GaloisKeyId {
+  std::uint32_t element = 1;
+  unsigned special_limbs = 0;
+  auto operator<=>(const GaloisKeyId&) const = default;
+};
+
+/// The keys that a server gets.
 struct EvaluationKeys {
   ContextPtr context;
-  std::optional<KeySwitchKey> relinearisation;
-  std::map<std::uint32_t, KeySwitchKey> galois;
+  std::map<unsigned, KeySwitchKey> relinearisation;  ///< by special limbs
+  std::map<GaloisKeyId, KeySwitchKey> galois;
 };
+
+/// The keys that a request comes to, each with its level: rotations that are one automorphism share a key. Throws
+/// InvalidArgument for a rotation by 0, a level that is not there or one that uses another number of special limbs.
+struct KeyLevels {
+  std::map<unsigned, unsigned> relinearisation;
+  std::map<GaloisKeyId, unsigned> galois;
+};
+KeyLevels key_levels(const Context& context, const KeyRequest& request);
 
 PublicKey make_public_key(const SecretKey& secret);
 EvaluationKeys make_evaluation_keys(const SecretKey& secret, const KeyRequest& request);

@@ -47,6 +47,19 @@ void check(const ParametersLiteral& literal) {
       if (!seen.insert(p).second) throw InvalidArgument("modulus " + std::to_string(p) + " stands twice");
     }
   }
+  if (literal.p.size() > kMaxSpecialLimbs) {
+    throw InvalidArgument("more than " + std::to_string(kMaxSpecialLimbs) + " key-switching primes");
+  }
+  if (!literal.special_limbs.empty() && literal.special_limbs.size() != literal.q.size()) {
+    throw InvalidArgument("special limbs for " + std::to_string(literal.special_limbs.size()) + " levels of " +
+                          std::to_string(literal.q.size()));
+  }
+  for (unsigned limbs : literal.special_limbs) {
+    if (limbs == 0 || limbs > literal.p.size()) {
+      throw InvalidArgument("a level with " + std::to_string(limbs) + " special limbs: there are 1 to " +
+                            std::to_string(literal.p.size()));
+    }
+  }
   const double log_qp = log2_of(literal.q) + log2_of(literal.p);
   if (log_qp > limit) {
     throw SecurityError("log2(QP) = " + std::to_string(log_qp) + " is more than the " + std::to_string(limit) +
@@ -57,11 +70,14 @@ void check(const ParametersLiteral& literal) {
 
 Fingerprint fingerprint_of(const ParametersLiteral& literal) {
   ByteWriter out;
-  out.text("blindsight ckks parameters 1");
+  out.text("blindsight ckks parameters 2");
   out.u32(literal.log_n);
   for (const auto* list : {&literal.q, &literal.p}) {
     out.u32(static_cast<std::uint32_t>(list->size()));
     for (std::uint64_t p : *list) out.u64(p);
+  }
+  for (unsigned level = 0; level < literal.q.size(); ++level) {
+    out.u8(static_cast<std::uint8_t>(literal.special_limbs_at(level)));
   }
   Fingerprint digest;
   SHA256(out.bytes().data(), out.bytes().size(), digest.data());
@@ -102,6 +118,14 @@ ParametersLiteral ParametersLiteral::from_bits(unsigned log_n, const std::vector
   return literal;
 }
 
+unsigned ParametersLiteral::special_limbs_at(unsigned level) const {
+  if (level >= q.size() || (!special_limbs.empty() && level >= special_limbs.size())) {
+    throw InvalidArgument("level " + std::to_string(level) + ", with " + std::to_string(q.size()) +
+                          " ciphertext primes");
+  }
+  return special_limbs.empty() ? static_cast<unsigned>(p.size()) : special_limbs[level];
+}
+
 struct Context::IndexCache {
   std::shared_mutex mutex;
   std::map<std::uint32_t, std::vector<std::uint32_t>> by_element;
@@ -121,19 +145,27 @@ Context::Context(ParametersLiteral literal)
   for (std::size_t limbs = 1; limbs <= q.size(); ++limbs) {
     std::vector<ring::Basis::Tables> part(q.begin(), q.begin() + static_cast<std::ptrdiff_t>(limbs));
     q_basis_.push_back(std::make_shared<ring::Basis>(part));
-    part.insert(part.end(), p.begin(), p.end());
+    const auto specials = static_cast<std::ptrdiff_t>(special_limbs(static_cast<unsigned>(limbs) - 1));
+    part.insert(part.end(), p.begin(), p.begin() + specials);
     qp_basis_.push_back(std::make_shared<ring::Basis>(std::move(part)));
   }
-  for (std::size_t i = 0; i < q.size(); ++i) {
-    std::uint64_t product = 1;
-    for (std::uint64_t m : literal_.p) product = this->q(i).mul(product, this->q(i).reduce(m));
+  std::vector<ring::Basis::Tables> all = q;
+  all.insert(all.end(), p.begin(), p.end());
+  full_basis_ = std::make_shared<ring::Basis>(std::move(all));
+  std::vector<std::uint64_t> product(q.size(), 1), inverse(q.size());
+  for (std::uint64_t m : literal_.p) {
+    for (std::size_t i = 0; i < q.size(); ++i) {
+      product[i] = this->q(i).mul(product[i], this->q(i).reduce(m));
+      inverse[i] = this->q(i).inverse(product[i]);
+    }
     p_mod_q_.push_back(product);
-    p_inverse_mod_q_.push_back(this->q(i).inverse(product));
+    p_inverse_mod_q_.push_back(inverse);
   }
 }
 
 double Context::log_q() const { return log2_of(literal_.q); }
 double Context::log_p() const { return log2_of(literal_.p); }
+double Context::log_p(unsigned level) const { return log2_of(std::span(literal_.p).first(special_limbs(level))); }
 double Context::log_q(unsigned level) const {
   return log2_of(std::span(literal_.q).first(std::min<std::size_t>(level + 1, literal_.q.size())));
 }
@@ -166,6 +198,9 @@ void Context::write(ByteWriter& out) const {
   out.u8(static_cast<std::uint8_t>(literal_.p.size()));
   for (std::uint64_t m : literal_.q) out.u64(m);
   for (std::uint64_t m : literal_.p) out.u64(m);
+  for (unsigned level = 0; level < literal_.q.size(); ++level) {
+    out.u8(static_cast<std::uint8_t>(special_limbs(level)));
+  }
 }
 
 ContextPtr Context::read(ByteReader& in) {
@@ -175,6 +210,11 @@ ContextPtr Context::read(ByteReader& in) {
   literal.p.resize(in.u8());
   for (std::uint64_t& m : literal.q) m = in.u64();
   for (std::uint64_t& m : literal.p) m = in.u64();
+  literal.special_limbs.resize(literal.q.size());
+  for (unsigned& limbs : literal.special_limbs) limbs = in.u8();
+  const bool all = std::all_of(literal.special_limbs.begin(), literal.special_limbs.end(),
+                               [&](unsigned limbs) { return limbs == literal.p.size(); });
+  if (all) literal.special_limbs.clear();
   try {
     return create(std::move(literal));
   } catch (const InvalidArgument& error) {

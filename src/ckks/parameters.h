@@ -22,11 +22,20 @@ inline constexpr double kErrorStdDev = 3.2;
 /// Throws InvalidArgument unless 12 <= log_n <= 16.
 double max_log_qp(unsigned log_n);
 
+/// Most key-switching primes: the lazy sums of base conversion hold this many products.
+inline constexpr std::size_t kMaxSpecialLimbs = 24;
+
 /// What a user writes down: the ring degree and the primes themselves.
 struct ParametersLiteral {
   unsigned log_n = 0;
   std::vector<std::uint64_t> q;  ///< ciphertext primes; q[0] is the last one left
-  std::vector<std::uint64_t> p;  ///< key-switching primes; as many limbs make one digit
+  std::vector<std::uint64_t> p;  ///< key-switching primes
+  /// For every level how many of the key-switching primes, the first so many, a key switch there uses; as many limbs
+  /// make one digit. Fewer at low levels: a smaller extended basis. Empty: all of them everywhere.
+  std::vector<unsigned> special_limbs;
+
+  /// Throws InvalidArgument where there is no such level.
+  unsigned special_limbs_at(unsigned level) const;
 
   /// Largest NTT primes of these widths, all distinct.
   static ParametersLiteral from_bits(unsigned log_n, const std::vector<unsigned>& q_bits,
@@ -42,8 +51,9 @@ using ContextPtr = std::shared_ptr<const Context>;
 /// Validated parameters with every precomputed table. Immutable; shared by everything made with them.
 class Context : public std::enable_shared_from_this<Context> {
  public:
-  /// Throws SecurityError where log2(QP) exceeds max_log_qp, InvalidArgument where a modulus is not a distinct prime of
-  /// at most 50 bits with q ≡ 1 (mod 2N), or Q or P is empty.
+  /// Throws SecurityError where log2(QP) exceeds max_log_qp, whatever the levels use of P; InvalidArgument where a
+  /// modulus is not a distinct prime of at most 50 bits with q ≡ 1 (mod 2N), Q or P is empty or P has more than
+  /// kMaxSpecialLimbs primes, or special_limbs is neither empty nor one number from 1 to |P| for each level.
   static ContextPtr create(ParametersLiteral literal);
 
   const ParametersLiteral& literal() const { return literal_; }
@@ -52,24 +62,34 @@ class Context : public std::enable_shared_from_this<Context> {
   std::size_t slots() const { return n() / 2; }
   /// Highest level; a ciphertext of level l has l + 1 limbs.
   unsigned max_level() const { return static_cast<unsigned>(literal_.q.size()) - 1; }
+  /// All primes of P.
   std::size_t special_limbs() const { return literal_.p.size(); }
+  /// Primes of P that a key switch at that level uses, and limbs of a digit.
+  std::size_t special_limbs(unsigned level) const { return literal_.special_limbs_at(level); }
   double log_q() const;
   double log_p() const;
   double log_q(unsigned level) const;
-  /// Digits of a key switch at that level: ceil((level + 1) / special_limbs).
-  std::size_t digits(unsigned level) const { return (level + special_limbs()) / special_limbs(); }
+  /// Of the part of P that this level uses.
+  double log_p(unsigned level) const;
+  /// Digits of a key switch at that level: ceil((level + 1) / special_limbs(level)).
+  std::size_t digits(unsigned level) const { return (level + special_limbs(level)) / special_limbs(level); }
   const Fingerprint& fingerprint() const { return fingerprint_; }
 
   const ring::Modulus& q(std::size_t i) const { return q_basis_.back()->modulus(i); }
   const ring::Modulus& p(std::size_t i) const { return p_basis_->modulus(i); }
   /// q_0 .. q_level.
   const ring::BasisPtr& basis(unsigned level) const { return q_basis_.at(level); }
-  /// q_0 .. q_level, p_0 ..
+  /// q_0 .. q_level, p_0 .. p_(special_limbs(level) − 1).
   const ring::BasisPtr& extended_basis(unsigned level) const { return qp_basis_.at(level); }
+  /// All of Q, then all of P: where the secret lives.
+  const ring::BasisPtr& full_basis() const { return full_basis_; }
+  /// All of P.
   const ring::BasisPtr& special_basis() const { return p_basis_; }
-  /// P and its inverse modulo q_i.
-  std::uint64_t p_mod_q(std::size_t i) const { return p_mod_q_[i]; }
-  std::uint64_t p_inverse_mod_q(std::size_t i) const { return p_inverse_mod_q_[i]; }
+  /// The part of P that this level uses, and its inverse, modulo q_i.
+  std::uint64_t p_mod_q(unsigned level, std::size_t i) const { return p_mod_q_[special_limbs(level) - 1][i]; }
+  std::uint64_t p_inverse_mod_q(unsigned level, std::size_t i) const {
+    return p_inverse_mod_q_[special_limbs(level) - 1][i];
+  }
   /// Galois element of a rotation by k slots to the left (any sign): 3^k mod 2N (SEAL's generator).
   std::uint32_t rotation_element(int k) const;
   std::uint32_t conjugation_element() const { return static_cast<std::uint32_t>(2 * n() - 1); }
@@ -86,8 +106,8 @@ class Context : public std::enable_shared_from_this<Context> {
   ParametersLiteral literal_;
   Fingerprint fingerprint_{};
   std::vector<ring::BasisPtr> q_basis_, qp_basis_;
-  ring::BasisPtr p_basis_;
-  std::vector<std::uint64_t> p_mod_q_, p_inverse_mod_q_;
+  ring::BasisPtr p_basis_, full_basis_;
+  std::vector<std::vector<std::uint64_t>> p_mod_q_, p_inverse_mod_q_;  // by primes of P, less one
   std::shared_ptr<IndexCache> indices_;
 };
 

@@ -14,7 +14,7 @@ namespace blindsight::ckks {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> kMagic{'B', 'L', 'S', 'I', 'G', 'H', 'T', 0};
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 // Magic, version, kind, a zero byte, fingerprint, payload length.
 constexpr std::size_t kHeaderBytes = 8 + 2 + 1 + 1 + 32 + 8;
 constexpr std::size_t kTrailerBytes = 16;
@@ -78,6 +78,12 @@ std::size_t key_bytes(const Context& context, unsigned level) {
   return 1 + kSeedBytes + context.digits(level) * poly_bytes(*context.extended_basis(level));
 }
 
+std::size_t least_key_bytes(const Context& context) {
+  std::size_t least = key_bytes(context, 0);
+  for (unsigned level = 1; level <= context.max_level(); ++level) least = std::min(least, key_bytes(context, level));
+  return least;
+}
+
 void write_key(ByteWriter& out, const KeySwitchKey& key) {
   out.u8(static_cast<std::uint8_t>(key.level));
   out.raw(key.seed);
@@ -92,12 +98,11 @@ struct PackedKey {
   KeySwitchKey* into;
 };
 
-PackedKey read_packed_key(ByteReader& in, const Context& context, KeySwitchKey* into) {
+PackedKey read_packed_key(ByteReader& in, const Context& context) {
   PackedKey key{};
   key.level = read_level(in, context);
   key.seed = read_seed(in);
   key.polys = in.raw(context.digits(key.level) * poly_bytes(*context.extended_basis(key.level)));
-  key.into = into;
   return key;
 }
 
@@ -115,13 +120,31 @@ void unpack(const PackedKey& packed, const Context& context) {
 }
 
 // Galois elements are odd, below 2N, and never 1 (which needs no key).
-std::uint32_t read_galois_element(ByteReader& in, const Context& context, std::uint32_t previous) {
+std::uint32_t read_galois_element(ByteReader& in, const Context& context) {
   const std::uint32_t element = in.u32();
-  if (element % 2 == 0 || element >= 2 * context.n()) {
-    in.fail(std::to_string(element) + " is not a Galois element of this ring");
+  if (element % 2 == 0 || element >= 2 * context.n() || element == 1) {
+    in.fail(std::to_string(element) + " is not a Galois element of this ring that needs a key");
   }
-  if (element <= previous) in.fail("the Galois elements are not in rising order");
   return element;
+}
+
+void write_levels(ByteWriter& out, const KeyRequest::Levels& levels) {
+  out.u8(static_cast<std::uint8_t>(levels.size()));
+  for (const auto& [special_limbs, level] : levels) out.u8(static_cast<std::uint8_t>(level));
+}
+
+KeyRequest::Levels read_levels(ByteReader& in, const Context& context) {
+  KeyRequest::Levels levels;
+  const unsigned count = in.u8();
+  unsigned previous = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const unsigned level = read_level(in, context);
+    const auto special_limbs = static_cast<unsigned>(context.special_limbs(level));
+    if (special_limbs <= previous) in.fail("the levels of a key are not in rising order of their special limbs");
+    previous = special_limbs;
+    levels.emplace_hint(levels.end(), special_limbs, level);
+  }
+  return levels;
 }
 
 template <typename Item, typename WriteItem>
@@ -334,11 +357,11 @@ PublicKey read_public_key(ByteReader& in, const Context& context) {
 }
 
 void write(ByteWriter& out, const EvaluationKeys& keys) {
-  out.u8(keys.relinearisation ? 1 : 0);
-  if (keys.relinearisation) write_key(out, *keys.relinearisation);
+  out.u8(static_cast<std::uint8_t>(keys.relinearisation.size()));
+  for (const auto& [special_limbs, key] : keys.relinearisation) write_key(out, key);
   out.u32(static_cast<std::uint32_t>(keys.galois.size()));
-  for (const auto& [element, key] : keys.galois) {
-    out.u32(element);
+  for (const auto& [id, key] : keys.galois) {
+    out.u32(id.element);
     write_key(out, key);
   }
 }
@@ -347,16 +370,26 @@ EvaluationKeys read_evaluation_keys(ByteReader& in, ContextPtr context) {
   EvaluationKeys keys;
   keys.context = std::move(context);
   std::vector<PackedKey> packed;
-  const unsigned has_relinearisation = in.u8();
-  if (has_relinearisation > 1) in.fail("flags " + std::to_string(has_relinearisation) + " that this version has not");
-  if (has_relinearisation == 1) {
-    packed.push_back(read_packed_key(in, *keys.context, &keys.relinearisation.emplace()));
+  const unsigned relinearisations = in.u8();
+  unsigned previous = 0;
+  for (unsigned i = 0; i < relinearisations; ++i) {
+    PackedKey key = read_packed_key(in, *keys.context);
+    const auto special_limbs = static_cast<unsigned>(keys.context->special_limbs(key.level));
+    if (special_limbs <= previous) in.fail("the relinearisation keys are not in rising order of their special limbs");
+    previous = special_limbs;
+    key.into = &keys.relinearisation[special_limbs];
+    packed.push_back(key);
   }
-  const std::size_t count = in.count(4 + key_bytes(*keys.context, 0));
-  std::uint32_t element = 1;
+  const std::size_t count = in.count(4 + least_key_bytes(*keys.context));
+  GaloisKeyId last;
   for (std::size_t i = 0; i < count; ++i) {
-    element = read_galois_element(in, *keys.context, element);
-    packed.push_back(read_packed_key(in, *keys.context, &keys.galois[element]));
+    GaloisKeyId id{read_galois_element(in, *keys.context), 0};
+    PackedKey key = read_packed_key(in, *keys.context);
+    id.special_limbs = static_cast<unsigned>(keys.context->special_limbs(key.level));
+    if (id <= last) in.fail("the Galois keys are not in rising order of their elements and special limbs");
+    last = id;
+    key.into = &keys.galois[id];
+    packed.push_back(key);
   }
   // Every length is checked: only now are the polynomials made.
   parallel_for(packed.size(), [&](std::size_t i) { unpack(packed[i], *keys.context); });
@@ -364,23 +397,20 @@ EvaluationKeys read_evaluation_keys(ByteReader& in, ContextPtr context) {
 }
 
 void write(ByteWriter& out, const KeyRequest& request) {
-  out.u8(static_cast<std::uint8_t>((request.relinearisation ? 1 : 0) | (request.conjugation ? 2 : 0)));
-  if (request.relinearisation) out.u8(static_cast<std::uint8_t>(*request.relinearisation));
-  if (request.conjugation) out.u8(static_cast<std::uint8_t>(*request.conjugation));
+  write_levels(out, request.relinearisation);
+  write_levels(out, request.conjugation);
   out.u32(static_cast<std::uint32_t>(request.rotations.size()));
-  for (const auto& [k, level] : request.rotations) {
+  for (const auto& [k, levels] : request.rotations) {
     out.u32(static_cast<std::uint32_t>(k));
-    out.u8(static_cast<std::uint8_t>(level));
+    write_levels(out, levels);
   }
 }
 
 KeyRequest read_key_request(ByteReader& in, const Context& context) {
   KeyRequest request;
-  const unsigned flags = in.u8();
-  if (flags > 3) in.fail("flags " + std::to_string(flags) + " that this version has not");
-  if ((flags & 1) != 0) request.relinearisation = read_level(in, context);
-  if ((flags & 2) != 0) request.conjugation = read_level(in, context);
-  const std::size_t count = in.count(4 + 1);
+  request.relinearisation = read_levels(in, context);
+  request.conjugation = read_levels(in, context);
+  const std::size_t count = in.count(4 + 1 + 1);
   const auto slots = static_cast<std::int64_t>(context.slots());
   std::int64_t previous = -slots;
   for (std::size_t i = 0; i < count; ++i) {
@@ -388,25 +418,20 @@ KeyRequest read_key_request(ByteReader& in, const Context& context) {
     if (k == 0 || k <= -slots || k >= slots) in.fail("a rotation by " + std::to_string(k) + " slots");
     if (k <= previous) in.fail("the rotations are not in rising order");
     previous = k;
-    request.rotations.emplace_hint(request.rotations.end(), k, read_level(in, context));
+    auto levels = read_levels(in, context);
+    if (levels.empty()) in.fail("a rotation by " + std::to_string(k) + " slots without a level");
+    request.rotations.emplace_hint(request.rotations.end(), k, std::move(levels));
   }
   return request;
 }
 
 std::size_t evaluation_key_bytes(const Context& context, const KeyRequest& request) {
-  std::map<std::uint32_t, unsigned> galois;  // two rotations may share an element
-  const auto need = [&](std::uint32_t element, unsigned level) {
-    auto& have = galois[element];
-    have = std::max(have, level);
-  };
-  for (const auto& [k, level] : request.rotations) need(context.rotation_element(k), level);
-  if (request.conjugation) need(context.conjugation_element(), *request.conjugation);
-
+  const KeyLevels keys = key_levels(context, request);
   ByteWriter parameters;
   context.write(parameters);
   std::size_t bytes = kHeaderBytes + parameters.bytes().size() + 1 + 4 + kTrailerBytes;
-  if (request.relinearisation) bytes += key_bytes(context, *request.relinearisation);
-  for (const auto& [element, level] : galois) bytes += 4 + key_bytes(context, level);
+  for (const auto& [special_limbs, level] : keys.relinearisation) bytes += key_bytes(context, level);
+  for (const auto& [id, level] : keys.galois) bytes += 4 + key_bytes(context, level);
   return bytes;
 }
 

@@ -95,8 +95,8 @@ void bench_scheme(Bench& bench) {
   const unsigned level = context->max_level();
   const ckks::SecretKey secret(context);
   ckks::KeyRequest request;
-  request.relinearisation = level;
-  for (int k = 0; k < 16; ++k) request.rotations[1 + 3 * k] = level;
+  request.want_relinearisation(context->literal(), level);
+  for (int k = 0; k < 16; ++k) request.want_rotation(context->literal(), 1 + 3 * k, level);
   const auto keys = ckks::make_evaluation_keys(secret, request);
   const ckks::Encoder encoder(context);
   const ckks::Evaluator evaluator(context);

@@ -21,6 +21,16 @@ double plus(double a, double b) { return a + b; }
 double minus(double a, double b) { return a - b; }
 double times(double a, double b) { return a * b; }
 
+/// Keys to relinearise and to rotate by 1 and 3 at every level.
+KeyRequest all_levels(const Context& context) {
+  KeyRequest request;
+  for (unsigned level = 0; level <= context.max_level(); ++level) {
+    request.want_relinearisation(context.literal(), level);
+    for (int k : {1, 3}) request.want_rotation(context.literal(), k, level);
+  }
+  return request;
+}
+
 // Values stay in [-1, 1]; e is the bound of a fresh ciphertext's slot error divided by the scale.
 class EvaluatorTest : public testing::TestWithParam<ParameterSet> {
  protected:
@@ -111,10 +121,7 @@ TEST_P(EvaluatorTest, Relinearise) {
   const double scale = std::exp2(16);
   for_cases(0, [&](const Bench& b, unsigned level, std::uint64_t seed) {
     const auto x = b.values(seed);
-    KeyRequest at_level, at_top;
-    at_level.relinearisation = level;
-    at_top.relinearisation = b.context->max_level();
-    for (const auto& request : {at_level, at_top}) {
+    for (const auto& request : {keys_for(*b.context, level), all_levels(*b.context)}) {
       const auto keys = make_evaluation_keys(b.secret, request);
       auto a = b.evaluator.square(b.encrypt(x, scale, level));
       const auto before = b.decrypt(a);
@@ -178,7 +185,7 @@ TEST_P(EvaluatorTest, RotateAndHoistedRotate) {
     const auto x = b.values(seed);
     const auto slots = static_cast<int>(b.context->slots());
     KeyRequest request;
-    for (int k : {1, -1, 7, slots / 2, -slots / 4 + 1}) request.rotations[k] = level;
+    for (int k : {1, -1, 7, slots / 2, -slots / 4 + 1}) request.want_rotation(b.context->literal(), k, level);
     const auto keys = make_evaluation_keys(b.secret, request);
     const auto a = b.encrypt(x, scale, level);
     const double noise = b.noise.product_slot(b.noise.key_switch(level));
@@ -202,9 +209,7 @@ TEST_P(EvaluatorTest, AHigherKeyServesALowerLevel) {
   const double scale = std::exp2(24);
   const Bench b(GetParam());
   const auto x = b.values(9);
-  KeyRequest request;
-  request.rotations[3] = b.context->max_level();
-  const auto keys = make_evaluation_keys(b.secret, request);
+  const auto keys = make_evaluation_keys(b.secret, all_levels(*b.context));
   for (unsigned level = 0; level <= b.context->max_level(); ++level) {
     const auto a = b.encrypt(x, scale, level);
     expect_close(b.decrypt(b.evaluator.rotate(a, 3, keys)), rotated_left(x, 3),
@@ -219,9 +224,7 @@ TEST_P(EvaluatorTest, Conjugate) {
   const auto re = b.values(1), im = b.values(2);
   std::vector<std::complex<double>> z(re.size());
   for (std::size_t i = 0; i < z.size(); ++i) z[i] = {re[i], im[i]};
-  KeyRequest request;
-  request.conjugation = level;
-  const auto keys = make_evaluation_keys(b.secret, request);
+  const auto keys = make_evaluation_keys(b.secret, keys_for(*b.context, std::nullopt, {}, level));
   const auto a = expand(*b.context, encrypt(b.secret, b.encoder.encode(z, scale, level)));
   const auto got = b.encoder.decode_complex(decrypt(b.secret, b.evaluator.conjugate(a, keys)));
   const double bound = (b.fresh() + b.noise.product_slot(b.noise.key_switch(level))) / scale;
@@ -273,10 +276,7 @@ TEST_P(EvaluatorTest, DotPlainIsTheSumOfTheProducts) {
 TEST_P(EvaluatorTest, ALayer) {
   const Bench b(GetParam());
   const unsigned top = b.context->max_level();
-  KeyRequest request;
-  request.relinearisation = top;
-  request.rotations[1] = top;
-  const auto keys = make_evaluation_keys(b.secret, request);
+  const auto keys = make_evaluation_keys(b.secret, all_levels(*b.context));
   auto x = b.values(11);
   const auto w = b.values(12);
   const double scale = std::exp2(24);
@@ -311,7 +311,7 @@ TEST(Evaluator, RefusesOtherLevelsScalesAndParts) {
   EXPECT_THROW(e.square(three), InvalidArgument);
   EXPECT_THROW(e.multiply(three, high), InvalidArgument);
   EXPECT_THROW(e.hoist(three), InvalidArgument);
-  const auto keys = make_evaluation_keys(b.secret, {.relinearisation = 1, .rotations = {{1, 1}}, .conjugation = 1});
+  const auto keys = make_evaluation_keys(b.secret, keys_for(*b.context, 1, {{1, 1}}, 1));
   EXPECT_THROW(e.rotate(three, 1, keys), InvalidArgument);
   EXPECT_THROW(e.conjugate(three, keys), InvalidArgument);
   EXPECT_THROW(e.relinearise_inplace(high, keys), InvalidArgument);
@@ -336,7 +336,7 @@ TEST(Evaluator, AbsentKeysAreAMismatch) {
   EXPECT_THROW(b.evaluator.rotate(a, 1, none), KeyMismatch);
   EXPECT_THROW(b.evaluator.conjugate(a, none), KeyMismatch);
   EXPECT_THROW(b.evaluator.relinearise_inplace(three, none), KeyMismatch);
-  const auto low = make_evaluation_keys(b.secret, {.relinearisation = 0, .rotations = {{1, 0}}, .conjugation = 0});
+  const auto low = make_evaluation_keys(b.secret, keys_for(*b.context, 0, {{1, 0}}, 0));
   EXPECT_THROW(b.evaluator.rotate(a, 1, low), KeyMismatch);
   EXPECT_THROW(b.evaluator.conjugate(a, low), KeyMismatch);
   EXPECT_THROW(b.evaluator.relinearise_inplace(three, low), KeyMismatch);
@@ -345,8 +345,7 @@ TEST(Evaluator, AbsentKeysAreAMismatch) {
 
 TEST(Evaluator, KeysOfOtherParametersAreAMismatch) {
   const Bench b(parameter_sets()[1]), other(small_set());
-  const KeyRequest request{.relinearisation = 1, .rotations = {{1, 1}}, .conjugation = 1};
-  const auto keys = make_evaluation_keys(other.secret, request);
+  const auto keys = make_evaluation_keys(other.secret, keys_for(*other.context, 1, {{1, 1}}, 1));
   const auto a = b.encrypt(b.values(1), std::exp2(20), 1);
   auto three = b.evaluator.square(a);
   EXPECT_THROW(b.evaluator.rotate(a, 1, keys), KeyMismatch);
@@ -357,7 +356,7 @@ TEST(Evaluator, KeysOfOtherParametersAreAMismatch) {
 
 TEST(Evaluator, KeysOfAnotherSecretGiveNoise) {
   const Bench b(small_set()), other(small_set());
-  const auto keys = make_evaluation_keys(other.secret, {.rotations = {{1, 1}}});
+  const auto keys = make_evaluation_keys(other.secret, keys_for(*other.context, std::nullopt, {{1, 1}}));
   const auto x = b.values(1);
   const auto a = b.encrypt(x, std::exp2(20), 1);
   EXPECT_GT(largest_difference(b.decrypt(b.evaluator.rotate(a, 1, keys)), rotated_left(x, 1)), 1000);

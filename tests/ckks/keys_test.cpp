@@ -85,24 +85,21 @@ TEST(PublicKey, IsAnEncryptionOfZero) {
 TEST(EvaluationKeys, FollowTheRequest) {
   const auto context = make_context(parameter_sets()[3]);
   const SecretKey secret(context);
-  KeyRequest request;
-  request.relinearisation = 4;
-  request.rotations = {{1, 5}, {-3, 2}, {100, 0}};
-  request.conjugation = 1;
+  const KeyRequest request = keys_for(*context, 4, {{1, 5}, {-3, 2}, {100, 0}}, 1);
   const auto keys = make_evaluation_keys(secret, request);
-  EXPECT_EQ(keys.relinearisation->level, 4u);
-  EXPECT_EQ(keys.relinearisation->b.size(), 3u);
+  EXPECT_EQ(keys.relinearisation.at(2).level, 4u);
+  EXPECT_EQ(keys.relinearisation.at(2).b.size(), 3u);
   EXPECT_EQ(keys.galois.size(), 4u);
-  EXPECT_EQ(keys.galois.at(3).level, 5u);
-  EXPECT_EQ(keys.galois.at(context->rotation_element(-3)).level, 2u);
-  EXPECT_EQ(keys.galois.at(context->rotation_element(-3)).b.size(), 2u);
-  EXPECT_EQ(keys.galois.at(context->rotation_element(100)).b.size(), 1u);
-  EXPECT_EQ(keys.galois.at(context->conjugation_element()).level, 1u);
-  for (const auto& [element, key] : keys.galois) {
+  EXPECT_EQ(keys.galois.at({3, 2}).level, 5u);
+  EXPECT_EQ(keys.galois.at({context->rotation_element(-3), 2}).level, 2u);
+  EXPECT_EQ(keys.galois.at({context->rotation_element(-3), 2}).b.size(), 2u);
+  EXPECT_EQ(keys.galois.at({context->rotation_element(100), 2}).b.size(), 1u);
+  EXPECT_EQ(keys.galois.at({context->conjugation_element(), 2}).level, 1u);
+  for (const auto& [id, key] : keys.galois) {
     for (std::size_t d = 0; d < key.b.size(); ++d) {
       const auto a = sample_uniform(context->extended_basis(key.level), key.seed, d);
       ASSERT_TRUE(*key.b[d].basis() == *context->extended_basis(key.level));
-      ASSERT_TRUE(std::equal(a.words().begin(), a.words().end(), key.a[d].words().begin())) << element;
+      ASSERT_TRUE(std::equal(a.words().begin(), a.words().end(), key.a[d].words().begin())) << id.element;
     }
   }
   EXPECT_NO_THROW(require_keys(keys, request));
@@ -113,46 +110,78 @@ TEST(EvaluationKeys, AliasesShareAKey) {
   const auto context = make_context(small_set());
   const SecretKey secret(context);
   const auto slots = static_cast<int>(context->slots());
-  KeyRequest request;
-  request.rotations = {{5, 0}, {5 - slots, 1}};
+  const KeyRequest request = keys_for(*context, std::nullopt, {{5, 0}, {5 - slots, 1}});
   const auto keys = make_evaluation_keys(secret, request);
   ASSERT_EQ(keys.galois.size(), 1u);
   EXPECT_EQ(keys.galois.begin()->second.level, 1u);
   EXPECT_NO_THROW(require_keys(keys, request));
 }
 
+// Levels 0 and 2 use one special limb, 1 and 3 two, 4 and 5 three: a key each, up to the highest level asked for.
+TEST(EvaluationKeys, LevelsOfDifferentSpecialLimbsHaveKeysOfTheirOwn) {
+  const auto context = make_context(parameter_sets().back());
+  ASSERT_EQ(context->literal().special_limbs, (std::vector<unsigned>{1, 2, 1, 2, 3, 3}));
+  const SecretKey secret(context);
+  KeyRequest request;
+  for (unsigned level : {0u, 1u, 2u, 4u}) {
+    request.want_relinearisation(context->literal(), level);
+    request.want_rotation(context->literal(), 7, level);
+  }
+  request.want_rotation(context->literal(), 0, 5);
+  EXPECT_EQ(request.relinearisation, (KeyRequest::Levels{{1, 2}, {2, 1}, {3, 4}}));
+  EXPECT_EQ(request.rotations, (std::map<int, KeyRequest::Levels>{{7, {{1, 2}, {2, 1}, {3, 4}}}}));
+  const auto keys = make_evaluation_keys(secret, request);
+  ASSERT_EQ(keys.galois.size(), 3u);
+  ASSERT_EQ(keys.relinearisation.size(), 3u);
+  const std::uint32_t element = context->rotation_element(7);
+  EXPECT_EQ(keys.galois.at({element, 1}).b.size(), 3u);
+  EXPECT_EQ(keys.galois.at({element, 1}).b[0].limbs(), 4u);
+  EXPECT_EQ(keys.galois.at({element, 2}).b.size(), 1u);
+  EXPECT_EQ(keys.galois.at({element, 3}).b.size(), 2u);
+  EXPECT_EQ(keys.galois.at({element, 3}).b[0].limbs(), 8u);
+  EXPECT_NO_THROW(require_keys(keys, request));
+  KeyRequest more = request;
+  more.want_rotation(context->literal(), 7, 3);
+  EXPECT_THROW(require_keys(keys, more), KeyMismatch);
+  more = request;
+  more.want_relinearisation(context->literal(), 5);
+  EXPECT_THROW(require_keys(keys, more), KeyMismatch);
+}
+
 TEST(EvaluationKeys, RefusesWhatCanNotBe) {
   const auto context = make_context(small_set());
   const SecretKey secret(context);
   KeyRequest request;
-  request.relinearisation = 2;
+  request.relinearisation = {{1, 2}};
   EXPECT_THROW(make_evaluation_keys(secret, request), InvalidArgument);
   request = {};
-  request.rotations = {{0, 0}};
+  request.rotations = {{0, {{1, 0}}}};
   EXPECT_THROW(make_evaluation_keys(secret, request), InvalidArgument);
-  request.rotations = {{1, 2}};
+  request.rotations = {{1, {{1, 2}}}};
   EXPECT_THROW(make_evaluation_keys(secret, request), InvalidArgument);
+  request.rotations = {{1, {{2, 1}}}};  // level 1 uses one special limb, not two
+  EXPECT_THROW(make_evaluation_keys(secret, request), InvalidArgument);
+  EXPECT_THROW(request.want_rotation(context->literal(), 1, 2), InvalidArgument);
 }
 
 TEST(EvaluationKeys, MissingKeysAreNamed) {
   const auto context = make_context(small_set());
   const SecretKey secret(context);
-  KeyRequest have;
-  have.rotations = {{1, 0}};
+  const KeyRequest have = keys_for(*context, std::nullopt, {{1, 0}});
   const auto keys = make_evaluation_keys(secret, have);
   KeyRequest want;
   EXPECT_NO_THROW(require_keys(keys, want));
-  want.relinearisation = 0;
+  want.relinearisation = {{1, 0}};
   EXPECT_THROW(require_keys(keys, want), KeyMismatch);
   want = {};
-  want.conjugation = 0;
+  want.conjugation = {{1, 0}};
   EXPECT_THROW(require_keys(keys, want), KeyMismatch);
   want = {};
-  want.rotations = {{2, 0}};
+  want.rotations = {{2, {{1, 0}}}};
   EXPECT_THROW(require_keys(keys, want), KeyMismatch);
-  want.rotations = {{1, 1}};
+  want.rotations = {{1, {{1, 1}}}};
   EXPECT_THROW(require_keys(keys, want), KeyMismatch);
-  want.rotations = {{1, 0}};
+  want.rotations = {{1, {{1, 0}}}};
   EXPECT_NO_THROW(require_keys(keys, want));
 }
 

@@ -99,7 +99,7 @@ TEST_P(LinearTransformTest, IsTheMatrixProduct) {
       std::vector<std::vector<double>> diagonals;
       for (std::size_t i = 0; i < rotations.size(); ++i) diagonals.push_back(b.values(i + 1));
       KeyRequest request;
-      for (int k : rotations_of(plan, slots)) request.rotations[k] = level;
+      for (int k : rotations_of(plan, slots)) request.want_rotation(b.context->literal(), k, level);
       const auto keys = make_evaluation_keys(b.secret, request);
       const auto encoded = encode_transform(b.encoder, plan, diagonals, weight_scale, level);
       const auto x = b.values(99);
@@ -125,7 +125,7 @@ TEST_P(LinearTransformTest, FoldsAreAddedInOrder) {
   plan.folds = {16, 32};
   const std::vector<std::vector<double>> diagonals{b.values(1), b.values(2)};
   KeyRequest request;
-  for (int k : rotations_of(plan, slots)) request.rotations[k] = 0;
+  for (int k : rotations_of(plan, slots)) request.want_rotation(b.context->literal(), k, 0);
   const auto keys = make_evaluation_keys(b.secret, request);
   const auto x = b.values(3);
   auto expected = multiply({0, 3}, diagonals, x);
@@ -159,7 +159,7 @@ TEST(LinearTransform, Refuses) {
   const auto encoded = encode_transform(b.encoder, plan, diagonals, 1024, 1);
   EXPECT_THROW(apply(b.evaluator, encoded, x, none), KeyMismatch);
   const auto low = encode_transform(b.encoder, plan, diagonals, 1024, 0);
-  const auto keys = make_evaluation_keys(b.secret, {.rotations = {{1, 1}}});
+  const auto keys = make_evaluation_keys(b.secret, keys_for(*b.context, std::nullopt, {{1, 1}}));
   EXPECT_THROW(apply(b.evaluator, low, x, keys), InvalidArgument);
 }
 

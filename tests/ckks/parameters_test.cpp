@@ -100,7 +100,7 @@ TEST(Parameters, RefusesBadModuli) {
 }
 
 TEST(Parameters, ContextSaysWhatItHolds) {
-  const auto context = make_context({"N13Digits2", 13, {40, 30, 30}, {50, 50}});
+  const auto context = make_context({"N13Digits2", 13, {40, 30, 30}, {50, 50}, {}});
   EXPECT_EQ(context->n(), 8192u);
   EXPECT_EQ(context->slots(), 4096u);
   EXPECT_EQ(context->max_level(), 2u);
@@ -118,6 +118,54 @@ TEST(Parameters, ContextSaysWhatItHolds) {
     EXPECT_EQ(context->extended_basis(level)->modulus(level + 2), context->p(1));
   }
   EXPECT_THROW(context->basis(3), std::exception);
+}
+
+TEST(Parameters, LevelsMayUseAPartOfP) {
+  const auto context = make_context({"ByLevel", 14, {50, 40, 40, 40}, {50, 49, 48}, {1, 1, 3, 2}});
+  const std::size_t digits[] = {1, 2, 1, 2}, limbs[] = {2, 3, 6, 6};
+  for (unsigned level = 0; level < 4; ++level) {
+    const std::size_t alpha = context->literal().special_limbs[level];
+    EXPECT_EQ(context->special_limbs(level), alpha);
+    EXPECT_EQ(context->digits(level), digits[level]);
+    ASSERT_EQ(context->extended_basis(level)->size(), limbs[level]);
+    for (std::size_t i = 0; i < alpha; ++i) {
+      EXPECT_EQ(context->extended_basis(level)->modulus(level + 1 + i), context->p(i));
+    }
+    EXPECT_NEAR(context->log_p(level), alpha == 1 ? 50 : alpha == 2 ? 99 : 147, 0.1);
+    for (std::size_t i = 0; i <= level; ++i) {
+      const ring::Modulus& q = context->q(i);
+      std::uint64_t product = 1;
+      for (std::size_t j = 0; j < alpha; ++j) product = q.mul(product, q.reduce(context->p(j).value()));
+      EXPECT_EQ(context->p_mod_q(level, i), product);
+      EXPECT_EQ(q.mul(context->p_inverse_mod_q(level, i), product), 1u);
+    }
+  }
+  EXPECT_EQ(context->full_basis()->size(), 7u);
+  EXPECT_THROW(context->special_limbs(4), InvalidArgument);
+}
+
+TEST(Parameters, SpecialLimbsAreChecked) {
+  const auto base = ParametersLiteral::from_bits(14, {40, 40, 40}, {50, 50});
+  for (const std::vector<unsigned>& limbs :
+       {std::vector<unsigned>{1, 2}, {1, 2, 1, 1}, {0, 1, 1}, {1, 1, 3}, {1, 1, 0xffffffffu}}) {
+    auto literal = base;
+    literal.special_limbs = limbs;
+    EXPECT_THROW(Context::create(literal), InvalidArgument);
+  }
+  // Security counts all of P, whatever the levels use.
+  auto wide = ParametersLiteral::from_bits(14, {50, 50, 50, 50, 50}, {50, 50, 50, 50});
+  wide.special_limbs = {1, 1, 1, 1, 1};
+  EXPECT_THROW(Context::create(wide), SecurityError);
+  const auto many = ParametersLiteral::from_bits(16, {30}, std::vector<unsigned>(kMaxSpecialLimbs + 1, 30));
+  EXPECT_THROW(Context::create(many), InvalidArgument);
+  ByteWriter out;
+  Context::create(base)->write(out);
+  for (std::uint8_t limbs : {0, 3, 255}) {
+    Bytes bytes = out.bytes();
+    bytes.back() = limbs;
+    ByteReader in(bytes, "parameters");
+    EXPECT_THROW(Context::read(in), FormatError);
+  }
 }
 
 TEST(Parameters, RotationElements) {
@@ -143,6 +191,12 @@ TEST(Parameters, FingerprintTellsParametersApart) {
   moved.p.insert(moved.p.begin(), moved.q.back());
   moved.q.pop_back();
   EXPECT_NE(Context::create(moved)->fingerprint(), fingerprint);
+  auto spread = ParametersLiteral::from_bits(14, {40, 41}, {50, 49});
+  const auto all = Context::create(spread)->fingerprint();
+  spread.special_limbs = {2, 2};  // the same, spelt out
+  EXPECT_EQ(Context::create(spread)->fingerprint(), all);
+  spread.special_limbs = {1, 2};
+  EXPECT_NE(Context::create(spread)->fingerprint(), all);
   EXPECT_THROW(require_same_context(*Context::create(base), *Context::create(moved), "it"), KeyMismatch);
   EXPECT_NO_THROW(require_same_context(*Context::create(base), *Context::create(base), "it"));
 }
@@ -171,6 +225,7 @@ TEST(Parameters, BytesAreValidated) {
   const auto literal = ParametersLiteral::from_bits(12, {50, 50, 50}, {50});
   for (auto q : literal.q) out.u64(q);
   for (auto p : literal.p) out.u64(p);
+  for (int level = 0; level < 3; ++level) out.u8(1);
   ByteReader unsafe(out.bytes(), "parameters");
   EXPECT_THROW(Context::read(unsafe), SecurityError);
   Bytes composite = out.bytes();

@@ -32,7 +32,7 @@ struct Sample {
   std::function<void(std::span<const std::uint8_t>)> read;
 };
 
-KeyRequest sample_request() { return {.relinearisation = 1, .rotations = {{1, 1}, {-5, 0}}, .conjugation = 0}; }
+KeyRequest sample_request() { return keys_for(*make_context(small_set()), 1, {{1, 1}, {-5, 0}}, 0); }
 
 std::vector<Sample> samples() {
   const Bench b(small_set());
@@ -65,7 +65,7 @@ void put32(Bytes& bytes, std::size_t at, std::uint32_t v) {
 }
 
 // Bytes of the parameters that key files start with: N = 2^12, three primes.
-constexpr std::size_t kParameters = 3 + 3 * 8;
+constexpr std::size_t kParameters = 3 + 3 * 8 + 2;
 
 TEST(Serialise, SecretKeyComesBack) {
   for (const auto& set : parameter_sets()) {
@@ -85,23 +85,24 @@ TEST(Serialise, EvaluationKeysComeBackWithTheirSeededHalves) {
     const auto context = make_context(set);
     const SecretKey secret(context);
     const auto slots = static_cast<int>(context->slots());
-    const KeyRequest all{.relinearisation = context->max_level(),
-                         .rotations = {{1, context->max_level()}, {-2, 0}, {3, 1}, {3 - slots, 0}},
-                         .conjugation = 1};
+    const unsigned top = context->max_level();
+    KeyRequest all = keys_for(*context, top, {{1, top}, {-2, 0}, {3, 1}, {3 - slots, 0}}, 1);
+    for (unsigned level = 0; level < top; ++level) {  // further keys where the special limbs differ
+      all.want_relinearisation(context->literal(), level);
+      all.want_rotation(context->literal(), 1, level);
+    }
     for (const KeyRequest& request :
-         {all, KeyRequest{}, KeyRequest{.relinearisation = 0}, KeyRequest{.rotations = {{5, 0}}}}) {
+         {all, KeyRequest{}, keys_for(*context, 0), keys_for(*context, std::nullopt, {{5, 0}})}) {
       const auto keys = make_evaluation_keys(secret, request);
       const auto file = write_evaluation_keys_file(keys);
       EXPECT_EQ(file.size(), evaluation_key_bytes(*context, request));
       const auto read = read_evaluation_keys_file(file);
       EXPECT_EQ(read.context->fingerprint(), context->fingerprint());
       EXPECT_NO_THROW(require_keys(read, request));
-      ASSERT_EQ(read.relinearisation.has_value(), keys.relinearisation.has_value());
-      if (keys.relinearisation) {
-        EXPECT_TRUE(equal(*read.relinearisation, *keys.relinearisation));
-      }
+      ASSERT_EQ(read.relinearisation.size(), keys.relinearisation.size());
+      for (const auto& [limbs, key] : keys.relinearisation) EXPECT_TRUE(equal(read.relinearisation.at(limbs), key));
       ASSERT_EQ(read.galois.size(), keys.galois.size());
-      for (const auto& [element, key] : keys.galois) EXPECT_TRUE(equal(read.galois.at(element), key)) << element;
+      for (const auto& [id, key] : keys.galois) EXPECT_TRUE(equal(read.galois.at(id), key)) << id.element;
       EXPECT_EQ(write_evaluation_keys_file(read), file);
     }
   }
@@ -148,7 +149,8 @@ TEST(Serialise, PublicKeyComesBack) {
 
 TEST(Serialise, KeyRequestComesBackAndIsChecked) {
   const auto context = make_context(small_set());
-  for (const auto& request : {sample_request(), KeyRequest{}, KeyRequest{.rotations = {{-2047, 1}, {2047, 0}}}}) {
+  for (const auto& request :
+       {sample_request(), KeyRequest{}, keys_for(*context, std::nullopt, {{-2047, 1}, {2047, 0}})}) {
     ByteWriter out;
     write(out, request);
     ByteReader in(out.bytes(), "keys");
@@ -165,17 +167,30 @@ TEST(Serialise, KeyRequestComesBackAndIsChecked) {
     ByteReader in(out.bytes(), "keys");
     EXPECT_THROW(read_key_request(in, *context), FormatError);
   };
-  refused({.relinearisation = 2});
-  refused({.conjugation = 200});
-  refused({.rotations = {{1, 2}}});
-  refused({.rotations = {{0, 0}}});
-  refused({.rotations = {{2048, 0}}});
-  refused({.rotations = {{-2048, 0}}});
-  for (const Bytes& bytes : {Bytes{4, 0, 0, 0, 0}, Bytes{0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0},
-                             Bytes{0, 2, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0}, Bytes{0, 255, 255, 255, 255}}) {
+  refused({.relinearisation = {{1, 2}}});
+  refused({.conjugation = {{1, 200}}});
+  refused({.rotations = {{1, {{1, 2}}}}});
+  refused({.rotations = {{1, {}}}});
+  refused({.rotations = {{0, {{1, 0}}}}});
+  refused({.rotations = {{2048, {{1, 0}}}}});
+  refused({.rotations = {{-2048, {{1, 0}}}}});
+  // Two levels of the same special limbs; rotations twice, falling, too many.
+  for (const Bytes& bytes :
+       {Bytes{2, 0, 1, 0, 0, 0, 0, 0}, Bytes{0, 2, 1, 0, 0, 0, 0, 0}, Bytes{0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 2, 0, 1},
+        Bytes{0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0},
+        Bytes{0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0}, Bytes{0, 0, 255, 255, 255, 255}}) {
     ByteReader in(bytes, "keys");
     EXPECT_THROW(read_key_request(in, *context), FormatError);
   }
+  const auto by_level = make_context(parameter_sets().back());
+  KeyRequest several;
+  for (unsigned level = 0; level <= by_level->max_level(); ++level)
+    several.want_rotation(by_level->literal(), 1, level);
+  ByteWriter out;
+  write(out, several);
+  EXPECT_EQ(out.bytes(), (Bytes{0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 3, 2, 3, 5}));
+  ByteReader in(out.bytes(), "keys");
+  EXPECT_EQ(read_key_request(in, *by_level), several);
 }
 
 TEST(Serialise, EveryBitOfTheHeaderAndTrailerCounts) {
@@ -268,8 +283,8 @@ TEST(Serialise, OtherKindsVersionsAndProgramsAreNamed) {
   };
   EXPECT_NE(message(all[1].file).find("evaluation keys"), std::string::npos) << message(all[1].file);
   Bytes newer = all[0].file;
-  newer[8] = 2;
-  EXPECT_NE(message(newer).find("version 2"), std::string::npos) << message(newer);
+  newer[8] = 9;
+  EXPECT_NE(message(newer).find("version 9"), std::string::npos) << message(newer);
   EXPECT_NE(message(Bytes{'P', 'K', 3, 4}).find("not a Blindsight file"), std::string::npos);
   EXPECT_NE(message(Bytes{}).find("my.key"), std::string::npos);
 }
@@ -352,7 +367,8 @@ TEST(Serialise, SecretCoefficientsAreChecked) {
 
 TEST(Serialise, GaloisKeysAreCanonical) {
   const Bench b(small_set());
-  const auto file = write_evaluation_keys_file(make_evaluation_keys(b.secret, {.rotations = {{1, 0}, {2, 0}}}));
+  const auto file =
+      write_evaluation_keys_file(make_evaluation_keys(b.secret, keys_for(*b.context, std::nullopt, {{1, 0}, {2, 0}})));
   const auto refused = [&](const std::function<void(Bytes&)>& change) {
     EXPECT_THROW(read_evaluation_keys_file(resealed(file, change)), FormatError);
   };
@@ -364,7 +380,7 @@ TEST(Serialise, GaloisKeysAreCanonical) {
   refused([&](Bytes& p) { put32(p, first, 1); });      // the identity
   refused([&](Bytes& p) { put32(p, first, 4); });      // even
   refused([&](Bytes& p) { put32(p, second, 8193); });  // beyond 2N
-  refused([&](Bytes& p) { p[kParameters] = 2; });      // unknown flags
+  refused([&](Bytes& p) { p[kParameters] = 1; });      // a relinearisation key that is not there
 }
 
 TEST(Serialise, RefusesToWriteWhatCanNotBeRead) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <complex>
 #include <map>
+#include <optional>
 #include <ostream>
 #include <random>
 #include <span>
@@ -26,29 +27,48 @@ struct ParameterSet {
   const char* name;
   unsigned log_n;
   std::vector<unsigned> q_bits, p_bits;
+  std::vector<unsigned> special_limbs;  ///< by level; empty: all
 };
 
 inline std::ostream& operator<<(std::ostream& out, const ParameterSet& set) { return out << set.name; }
 
 inline const ParameterSet& small_set() {
-  static const ParameterSet set{"N12", 12, {36, 30}, {36}};
+  static const ParameterSet set{"N12", 12, {36, 30}, {36}, {}};
   return set;
 }
 
-/// One digit a limb; a few limbs a digit, the last digit whole or partial; rings of 2^12 to 2^14.
+/// One digit a limb; a few limbs a digit, the last digit whole or partial; as many for all levels or not; rings of 2^12
+/// to 2^14.
 inline std::vector<ParameterSet> parameter_sets() {
   return {small_set(),
-          {"N13", 13, {40, 40, 40}, {50}},
-          {"N13Digits2", 13, {40, 30, 30}, {50, 50}},
-          {"N14Digits2", 14, {50, 40, 40, 40, 40, 40}, {50, 50}},
-          {"N14Digits3", 14, {50, 40, 40, 40, 40}, {50, 50, 50}}};
+          {"N13", 13, {40, 40, 40}, {50}, {}},
+          {"N13Digits2", 13, {40, 30, 30}, {50, 50}, {}},
+          {"N14Digits2", 14, {50, 40, 40, 40, 40, 40}, {50, 50}, {}},
+          {"N14Digits3", 14, {50, 40, 40, 40, 40}, {50, 50, 50}, {}},
+          {"N14Digits4", 14, {50, 40, 40, 40, 40}, {50, 50, 50, 50}, {}},
+          {"N14ByLevel", 14, {50, 40, 40, 40, 40, 40}, {50, 50, 50}, {1, 2, 1, 2, 3, 3}}};
 }
 
 inline ContextPtr make_context(const ParameterSet& set) {
   static std::map<std::string, ContextPtr> made;
   auto& context = made[set.name];
-  if (!context) context = Context::create(ParametersLiteral::from_bits(set.log_n, set.q_bits, set.p_bits));
+  if (!context) {
+    auto literal = ParametersLiteral::from_bits(set.log_n, set.q_bits, set.p_bits);
+    literal.special_limbs = set.special_limbs;
+    context = Context::create(std::move(literal));
+  }
   return context;
+}
+
+/// Keys up to these levels, each for the special limbs that its level uses.
+inline KeyRequest keys_for(const Context& context, std::optional<unsigned> relinearisation,
+                           const std::map<int, unsigned>& rotations = {},
+                           std::optional<unsigned> conjugation = std::nullopt) {
+  KeyRequest request;
+  if (relinearisation) request.want_relinearisation(context.literal(), *relinearisation);
+  for (const auto& [k, level] : rotations) request.want_rotation(context.literal(), k, level);
+  if (conjugation) request.want_conjugation(context.literal(), *conjugation);
+  return request;
 }
 
 inline std::vector<double> random_values(std::size_t count, std::uint64_t seed, double largest = 1) {
@@ -101,11 +121,11 @@ class Noise {
     double sum = 0;
     for (std::size_t d = 0; d < context_.digits(level); ++d) {
       double log_digit = 0;
-      for (std::size_t l = d * context_.special_limbs();
-           l < std::min<std::size_t>((d + 1) * context_.special_limbs(), level + 1); ++l) {
+      const std::size_t alpha = context_.special_limbs(level);
+      for (std::size_t l = d * alpha; l < std::min<std::size_t>((d + 1) * alpha, level + 1); ++l) {
         log_digit += std::log2(static_cast<double>(context_.q(l).value()));
       }
-      sum += n_ * secret_key() * std::exp2(2 * (log_digit - context_.log_p())) / 12;
+      sum += n_ * secret_key() * std::exp2(2 * (log_digit - context_.log_p(level))) / 12;
     }
     return sum + division();
   }

@@ -53,7 +53,7 @@ TEST(Noise, OfRescaling) {
 TEST(Noise, OfKeySwitching) {
   const Scheme s;
   ckks::KeyRequest request;
-  request.rotations[5] = 2;
+  request.want_rotation(s.context->literal(), 5, 2);
   const auto keys = ckks::make_evaluation_keys(s.secret, request);
   std::vector<double> want(s.x.size());
   for (std::size_t i = 0; i < want.size(); ++i) want[i] = s.x[(i + 5) % want.size()];

@@ -69,7 +69,7 @@ TEST(Executor, RefusesMissingKeysAndForeignInputs) {
   none.galois.clear();
   EXPECT_THROW(e.executor.run(input, none), KeyMismatch);
   none = e.keys;
-  none.relinearisation.reset();
+  none.relinearisation.clear();
   EXPECT_THROW(e.executor.run(input, none), KeyMismatch);
   ckks::Ciphertext wrong = input;
   wrong.scale *= 2;
