@@ -8,22 +8,15 @@
 #include <vector>
 
 #include "blindsight/nn/graph.h"
+#include "blindsight/nn/network.h"
 #include "blindsight/nn/tensor.h"
 
 namespace blindsight::nn {
 
-/// y = A·x + bias with A in compressed sparse rows: the entries of row r are value[row_begin[r] .. row_begin[r+1]),
-/// their columns strictly ascending, without explicit zeros.
-struct SparseAffine {
-  std::size_t rows = 0;
-  std::size_t cols = 0;
-  std::vector<std::uint32_t> row_begin;  ///< rows + 1 offsets
-  std::vector<std::uint32_t> col;
-  std::vector<double> value;
+/// y = A·x + bias.
+struct SparseAffine : SparseMatrix {
   std::vector<double> bias;  ///< one per row
   std::string name;          ///< the merged nodes, such as "conv1+flatten"
-
-  std::size_t nonzeros() const { return value.size(); }
 };
 
 /// y = A_k(square(A_{k-1}( … square(A_0 x)))): affine.size() - 1 element-wise squares, one between neighbours.

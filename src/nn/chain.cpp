@@ -13,6 +13,37 @@ namespace {
 
 using Values = std::vector<double>;
 
+SparseAffine as_affine(SparseMatrix matrix, Values bias) {
+  SparseAffine map;
+  static_cast<SparseMatrix&>(map) = std::move(matrix);
+  map.bias = std::move(bias);
+  return map;
+}
+
+SparseAffine as_affine(LinearLayer layer) { return as_affine(std::move(layer.matrix), std::move(layer.bias)); }
+
+SparseAffine identity_map(std::size_t size) { return as_affine(identity_matrix(size), Values(size)); }
+
+SparseAffine compose(const SparseAffine& outer, const SparseAffine& inner) {
+  auto matrix = product(outer, inner, kMaxNonzeros);
+  if (!matrix) throw UnsupportedModel("a merged linear layer would have too many nonzero weights");
+  Values bias = outer.bias;
+  add_product(outer, inner.bias, bias);
+  return as_affine(std::move(*matrix), std::move(bias));
+}
+
+SparseAffine sum(const SparseAffine& f, const SparseAffine& g) {
+  Values bias = f.bias;
+  for (std::size_t i = 0; i < bias.size(); ++i) bias[i] += g.bias[i];
+  return as_affine(nn::sum(static_cast<const SparseMatrix&>(f), g), std::move(bias));
+}
+
+SparseAffine scaled(SparseAffine f, const Values& scale, const Values& shift) {
+  scale_rows(f, scale);
+  for (std::size_t i = 0; i < f.bias.size(); ++i) f.bias[i] = scale[i] * f.bias[i] + shift[i];
+  return f;
+}
+
 /// A vector that is an affine function of stage `stage` (0: the input; s: the squares of affine map s - 1).
 struct Root {
   std::size_t stage;
@@ -68,10 +99,11 @@ class ChainBuilder {
   const Form& input(std::size_t k = 0) const { return forms_[node_->inputs[k]]; }
   const Shape& in_shape() const { return graph_.shape_of(node_->inputs[0]); }
 
-  Form lower(const Conv& conv) { return mix(to_sparse(conv, in_shape(), node_->shape)); }
-  Form lower(const Dense& dense) { return mix(to_sparse(dense)); }
-  Form lower(const AveragePool& pool) { return mix(to_sparse(pool, in_shape(), node_->shape)); }
-  Form lower(const GlobalAveragePool& pool) { return mix(to_sparse(pool, in_shape())); }
+  Form lower(const Conv& conv) { return mix(as_affine(to_linear(conv, 0, in_shape(), node_->shape))); }
+  Form lower(const Dense& dense) { return mix(as_affine(to_linear(dense, 0, in_shape(), node_->shape))); }
+  Form lower(const AveragePool& pool) { return mix(as_affine(to_linear(pool, 0, in_shape(), node_->shape))); }
+  Form lower(const GlobalAveragePool& pool) { return mix(as_affine(to_linear(pool, 0, in_shape(), node_->shape))); }
+  Form lower(const Gather&) { refuse_branch(); }
   Form lower(const Reshape&) { return named(input()); }
   Form lower(const AddConst& add);
   Form lower(const MulConst& mul);

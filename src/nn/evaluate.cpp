@@ -127,13 +127,14 @@ Values run(const GlobalAveragePool&, const Call& call) {
 
 Values run(const Reshape&, const Call& call) { return call.x(); }
 
-/// For every tensor, the number of the last node that reads it (0 where none does), so that its memory can go.
-std::vector<std::size_t> last_readers(const Graph& graph) {
-  std::vector<std::size_t> last(graph.nodes.size() + 1, 0);
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    for (const std::size_t input : graph.nodes[i].inputs) last[input] = i + 1;
+Values run(const Gather& gather, const Call& call) {
+  Values y;
+  y.reserve(gather.sources.size());
+  for (const Gather::Source& source : gather.sources) {
+    y.push_back(source.input == Gather::kConstant ? gather.constants[source.index]
+                                                  : (*call.arguments[source.input])[source.index]);
   }
-  return last;
+  return y;
 }
 
 }  // namespace

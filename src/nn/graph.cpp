@@ -39,6 +39,12 @@ std::string details(const AveragePool& pool) {
 std::string details(const AddConst& add) { return std::to_string(add.value.size()) + " values"; }
 std::string details(const MulConst& mul) { return std::to_string(mul.value.size()) + " values"; }
 
+std::string details(const Gather& gather) {
+  std::size_t constants = 0;
+  for (const Gather::Source& source : gather.sources) constants += source.input == Gather::kConstant;
+  return constants ? std::to_string(constants) + " constant elements" : "";
+}
+
 template <typename T>
 std::string details(const T&) {
   return "";
@@ -46,13 +52,21 @@ std::string details(const T&) {
 
 }  // namespace
 
+std::vector<std::size_t> last_readers(const Graph& graph) {
+  std::vector<std::size_t> last(graph.nodes.size() + 1, 0);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    for (const std::size_t input : graph.nodes[i].inputs) last[input] = i + 1;
+  }
+  return last;
+}
+
 const char* kind_name(const Operation& operation) {
   return std::visit(Overloaded{[](const Conv&) { return "Conv"; }, [](const Dense&) { return "Dense"; },
                                [](const Add&) { return "Add"; }, [](const AddConst&) { return "AddConst"; },
                                [](const MulConst&) { return "MulConst"; }, [](const Square&) { return "Square"; },
                                [](const AveragePool&) { return "AveragePool"; },
                                [](const GlobalAveragePool&) { return "GlobalAveragePool"; },
-                               [](const Reshape&) { return "Reshape"; }},
+                               [](const Reshape&) { return "Reshape"; }, [](const Gather&) { return "Gather"; }},
                     operation);
 }
 

@@ -65,7 +65,19 @@ struct GlobalAveragePool {};
 /// Another shape for the same row-major elements (Flatten, Reshape, Squeeze, Unsqueeze).
 struct Reshape {};
 
-using Operation = std::variant<Conv, Dense, Add, AddConst, MulConst, Square, AveragePool, GlobalAveragePool, Reshape>;
+/// Every element a copy of one of the inputs', or a constant (Slice, Pad, Transpose, Concat).
+struct Gather {
+  static constexpr std::uint32_t kConstant = 0xffffffff;
+  struct Source {
+    std::uint32_t input;  ///< which of the node's inputs, or kConstant
+    std::uint32_t index;  ///< of the element in it, or in `constants`
+  };
+  std::vector<Source> sources;  ///< one per element of the result, row-major
+  std::vector<double> constants;
+};
+
+using Operation =
+    std::variant<Conv, Dense, Add, AddConst, MulConst, Square, AveragePool, GlobalAveragePool, Reshape, Gather>;
 
 /// One layer; its value is tensor number `index in Graph::nodes` + 1 (the graph's input is tensor 0).
 struct Node {
@@ -90,6 +102,9 @@ struct Graph {
   /// Number of the tensor that is the network's output: the last one.
   std::size_t output() const { return nodes.size(); }
 };
+
+/// For every tensor, the number of the last node that reads it (its own tensor's), 0 where none does.
+std::vector<std::size_t> last_readers(const Graph& graph);
 
 /// Name of the operation's kind, such as "Conv".
 const char* kind_name(const Operation& operation);

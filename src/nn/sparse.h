@@ -2,30 +2,42 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "blindsight/nn/affine.h"
 #include "blindsight/nn/graph.h"
+#include "blindsight/nn/network.h"
 
 namespace blindsight::nn {
 
-/// A merged affine map may hold at most this many nonzeros (12 bytes each).
+/// A merged linear layer may hold at most this many nonzeros (12 bytes each).
 inline constexpr std::size_t kMaxNonzeros = std::size_t{1} << 26;
 
-SparseAffine identity_map(std::size_t size);
-SparseAffine to_sparse(const Conv& conv, const Shape& in, const Shape& out);
-SparseAffine to_sparse(const Dense& dense);
-SparseAffine to_sparse(const AveragePool& pool, const Shape& in, const Shape& out);
-SparseAffine to_sparse(const GlobalAveragePool& pool, const Shape& in);
+/// x -> matrix · x + bias.
+struct LinearLayer {
+  SparseMatrix matrix;
+  std::vector<double> bias;
+};
 
-/// x -> outer(inner(x)), with an empty name. Throws UnsupportedModel beyond kMaxNonzeros.
-SparseAffine compose(const SparseAffine& outer, const SparseAffine& inner);
+/// A layer that combines elements, as a function of its argument number `argument` (of shape `in`); the bias goes with
+/// argument 0. Throws UnsupportedModel where the matrix would exceed kMaxNonzeros, InvalidArgument where the operation
+/// is no such layer.
+LinearLayer to_linear(const Operation& operation, std::size_t argument, const Shape& in, const Shape& out);
 
-/// x -> f(x) + g(x), with an empty name.
-SparseAffine sum(const SparseAffine& f, const SparseAffine& g);
+SparseMatrix identity_matrix(std::size_t size);
 
-/// x -> scale * f(x) + shift, element by element; keeps the name.
-SparseAffine scaled(const SparseAffine& f, std::span<const double> scale, std::span<const double> shift);
+/// Multiply every column, every row with its factor; products that are 0 go.
+void scale_columns(SparseMatrix& matrix, std::span<const double> factors);
+void scale_rows(SparseMatrix& matrix, std::span<const double> factors);
+
+/// outer · inner, or nothing where that would have more than `limit` nonzeros.
+std::optional<SparseMatrix> product(const SparseMatrix& outer, const SparseMatrix& inner, std::size_t limit);
+
+/// Multiplications that product() needs.
+std::size_t product_cost(const SparseMatrix& outer, const SparseMatrix& inner);
+
+/// f + g. Throws UnsupportedModel beyond kMaxNonzeros.
+SparseMatrix sum(const SparseMatrix& f, const SparseMatrix& g);
 
 }  // namespace blindsight::nn

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "blindsight/nn/affine.h"
 #include "blindsight/nn/evaluate.h"
 #include "blindsight/nn/import.h"
 
@@ -122,14 +121,62 @@ void expect_close(const Doubles& actual, const Doubles& expected, double toleran
   }
 }
 
-void expect_chain_equals_graph(const Graph& graph, unsigned seed) {
-  const QuadraticChain chain = to_chain(graph);
-  ASSERT_FALSE(chain.affine.empty());
-  EXPECT_EQ(chain.input_shape, graph.input_shape);
-  EXPECT_EQ(chain.softmax_output, graph.softmax_output);
+namespace {
+
+void expect_well_formed(const SparseMatrix& matrix) {
+  ASSERT_EQ(matrix.row_begin.size(), matrix.rows + 1);
+  ASSERT_EQ(matrix.row_begin.front(), 0u);
+  ASSERT_EQ(matrix.row_begin.back(), matrix.value.size());
+  ASSERT_EQ(matrix.col.size(), matrix.value.size());
+  EXPECT_GT(matrix.nonzeros(), 0u);
+  for (std::size_t r = 0; r < matrix.rows; ++r) {
+    for (std::size_t k = matrix.row_begin[r]; k < matrix.row_begin[r + 1]; ++k) {
+      ASSERT_LT(matrix.col[k], matrix.cols);
+      ASSERT_NE(matrix.value[k], 0);
+      if (k > matrix.row_begin[r]) {
+        ASSERT_LT(matrix.col[k - 1], matrix.col[k]);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void expect_well_formed(const QuadraticNetwork& network) {
+  ASSERT_FALSE(network.stages.empty());
+  std::vector<std::size_t> sizes{static_cast<std::size_t>(element_count(network.input_shape))};
+  std::vector<char> read(network.stages.size() + 1, 0);
+  for (const Stage& stage : network.stages) {
+    const auto size = static_cast<std::size_t>(element_count(stage.shape));
+    EXPECT_TRUE(stage.shape.size() == 1 || stage.shape.size() == 3) << to_string(stage.shape);
+    EXPECT_FALSE(stage.name.empty());
+    ASSERT_EQ(stage.bias.size(), size);
+    ASSERT_FALSE(stage.terms.empty());
+    for (std::size_t t = 0; t < stage.terms.size(); ++t) {
+      const StageTerm& term = stage.terms[t];
+      for (std::size_t other = 0; other < t; ++other) {
+        EXPECT_FALSE(stage.terms[other].value == term.value && stage.terms[other].squared == term.squared);
+      }
+      ASSERT_LT(term.value, sizes.size());
+      read[term.value] = 1;
+      EXPECT_EQ(term.matrix.rows, size);
+      EXPECT_EQ(term.matrix.cols, sizes[term.value]);
+      expect_well_formed(term.matrix);
+    }
+    sizes.push_back(size);
+  }
+  for (std::size_t k = 1; k < network.stages.size(); ++k) EXPECT_TRUE(read[k]) << "stage " << k << " is not read";
+}
+
+void expect_network_equals_graph(const Graph& graph, unsigned seed, const NetworkOptions& options) {
+  const QuadraticNetwork network = to_network(graph, options);
+  expect_well_formed(network);
+  EXPECT_EQ(network.input_shape, graph.input_shape);
+  EXPECT_EQ(network.softmax_output, graph.softmax_output);
+  EXPECT_EQ(network.stages.back().shape, graph.shape_of(graph.output()));
   for (unsigned i = 0; i < 3; ++i) {
     const Tensor image = random_image(graph, seed + i);
-    expect_close(evaluate(chain, image.data), evaluate(graph, image).data);
+    expect_close(evaluate_stages(network, image.data).back(), evaluate(graph, image).data);
   }
 }
 

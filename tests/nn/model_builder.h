@@ -11,6 +11,7 @@
 
 #include "blindsight/base/bytes.h"
 #include "blindsight/nn/graph.h"
+#include "blindsight/nn/network.h"
 
 namespace blindsight::nn::testing {
 
@@ -75,8 +76,11 @@ Tensor random_image(const Graph& graph, unsigned seed);
 /// Both within 1e-9, relative to the largest expected value.
 void expect_close(const Doubles& actual, const Doubles& expected, double tolerance = 1e-9);
 
-/// The graph evaluator's and the chain's results are the same.
-void expect_chain_equals_graph(const Graph& graph, unsigned seed = 1);
+/// The graph evaluator's and the stages' results are the same, and the stages are well formed.
+void expect_network_equals_graph(const Graph& graph, unsigned seed = 1, const NetworkOptions& options = {});
+
+/// Sizes fit, columns ascend, no zeros, every stage but the last is read, and only earlier values are read.
+void expect_well_formed(const QuadraticNetwork& network);
 
 /// A small network of every common kind of layer: conv, bn, square, pool, quadratic, flatten, gemm, softmax.
 ModelBuilder sample_network();

@@ -10,6 +10,14 @@ namespace {
 
 using namespace testing;
 
+void expect_chain_equals_graph(const Graph& graph) {
+  const QuadraticChain chain = to_chain(graph);
+  for (unsigned i = 0; i < 3; ++i) {
+    const Tensor image = random_image(graph, 1 + i);
+    expect_close(evaluate(chain, image.data), evaluate(graph, image).data);
+  }
+}
+
 TEST(Chain, MergesLinearLayersAndCompletesSquares) {
   const Graph graph = sample_network().import();
   const QuadraticChain chain = to_chain(graph);

@@ -30,7 +30,7 @@ TEST(Import, SampleNetworkInEveryOpset) {
     EXPECT_EQ(graph.input_shape, (Shape{2, 9, 8}));
     EXPECT_EQ(graph.nodes[0].name, "conv1");
     EXPECT_EQ(graph.nodes[0].type, "Conv");
-    expect_chain_equals_graph(graph);
+    expect_network_equals_graph(graph);
   }
 }
 
@@ -162,7 +162,7 @@ TEST(Import, BroadcastsConstants) {
   model.node("Flatten", "flat", {"elements"});
   const Graph graph = model.import();
   EXPECT_EQ(evaluate(graph, {{2, 2, 2}, Doubles(8)}).data, (Doubles{11, 12, 23, 24, 15, 16, 27, 28}));
-  expect_chain_equals_graph(graph);
+  expect_network_equals_graph(graph);
 }
 
 TEST(Import, DropsNodesThatTheOutputDoesNotNeed) {
