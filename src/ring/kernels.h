@@ -42,6 +42,18 @@ struct Kernels {
                          const Modulus& to);
   /// out[i] = a[index[i]].
   void (*permute)(std::uint64_t* out, const std::uint64_t* a, const std::uint32_t* index, std::size_t n);
+
+  /// Products with plaintexts of a subring whose transforms read the same from both ends, in [0, n/2) and mirrored:
+  /// out[h][j] = Σ_t a[h][t][j]·w[t][j >> log_run] and out[h][n-1-j] = Σ_t a[h][t][n-1-j]·w[t][j >> log_run] for both
+  /// h and j in [first, first + count), multiples of 16 within [0, n/2]. w[t] has n/2 >> log_run words; 1 .. 4096
+  /// terms, one reduction at the end.
+  void (*dot_symmetric)(std::uint64_t* const* out, const std::uint64_t* const* const* a, const std::uint64_t* const* w,
+                        std::size_t terms, unsigned log_run, std::size_t n, std::size_t first, std::size_t count,
+                        const Modulus& q);
+  /// From the transform `a` (n words) of F + X^(n/2)·G, where F and G are as they were with 1/X for X, the first halves
+  /// of the transforms of F and of G.
+  void (*split_symmetric)(std::uint64_t* f, std::uint64_t* g, const std::uint64_t* a, std::size_t n,
+                          const NttTables& tables);
 };
 
 /// The fastest table this processor runs, or the one that the environment variable BLINDSIGHT_ISA names

@@ -14,6 +14,8 @@ struct Avx2Policy {
   using V = __m256d;
   static constexpr std::size_t kLanes = 4;
   static constexpr bool kDoubles = true;
+  static constexpr std::size_t kCompactTogether = 1;
+  static constexpr bool kCompactBothEnds = false;  // six of the sixteen registers accumulate
 
   struct Q {
     explicit Q(const simd::Constants& c)
@@ -41,6 +43,15 @@ struct Avx2Policy {
     return _mm256_add_epi64(difference, _mm256_and_si256(_mm256_cmpgt_epi64(_mm256_setzero_si256(), difference), q));
   }
   static W where_above(W x, W bound, W value) { return _mm256_and_si256(_mm256_cmpgt_epi64(x, bound), value); }
+  static W reverse(W a) { return _mm256_permute4x64_epi64(a, 0x1b); }
+  template <unsigned kLogRun>
+  static W repeat(const std::uint64_t* p) {
+    if constexpr (kLogRun == 0)
+      return load(p);
+    else
+      return _mm256_permute4x64_epi64(_mm256_castsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(p))),
+                                      0x50);
+  }
   static W gather(const std::uint64_t* a, const std::uint32_t* index) {
     return _mm256_setr_epi64x(static_cast<long long>(a[index[0]]), static_cast<long long>(a[index[1]]),
                               static_cast<long long>(a[index[2]]), static_cast<long long>(a[index[3]]));

@@ -26,6 +26,20 @@ struct IfmaLanes {
   static Vector gather(const std::uint64_t* a, const std::uint32_t* index) {
     return _mm512_i32gather_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), a, 8);
   }
+  static Vector reverse(Vector a) { return _mm512_permutexvar_epi64(_mm512_setr_epi64(7, 6, 5, 4, 3, 2, 1, 0), a); }
+  /// Every word 2^kLogRun times.
+  template <unsigned kLogRun>
+  static Vector repeat(const std::uint64_t* p) {
+    if constexpr (kLogRun == 0)
+      return load(p);
+    else if constexpr (kLogRun == 1)
+      return _mm512_permutexvar_epi64(
+          _mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3),
+          _mm512_castsi256_si512(_mm256_load_si256(reinterpret_cast<const __m256i*>(p))));
+    else
+      return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 0, 0, 0, 1, 1, 1, 1),
+                                      _mm512_castsi128_si512(_mm_load_si128(reinterpret_cast<const __m128i*>(p))));
+  }
   template <std::size_t kCount>
   static Vector tile(const std::uint64_t* p) {
     if constexpr (kCount == 2)

@@ -62,6 +62,13 @@ struct ModelLanes {
   static Vector gather(const std::uint64_t* a, const std::uint32_t* index) {
     return each([&](unsigned i) { return a[index[i]]; });
   }
+  static Vector reverse(const Vector& a) {
+    return each([&](unsigned i) { return a.lane[7 - i]; });
+  }
+  template <unsigned kLogRun>
+  static Vector repeat(const std::uint64_t* p) {
+    return each([p](unsigned i) { return p[i >> kLogRun]; });
+  }
   template <std::size_t kCount>
   static Vector tile(const std::uint64_t* p) {
     return each([p](unsigned i) { return p[i % kCount]; });

@@ -43,4 +43,11 @@ TableView view_of(const NttTables& tables, std::size_t n, bool doubles) {
   return view;
 }
 
+SplitFactors split_factors(const NttTables& tables) {
+  const Modulus& q = tables.modulus();
+  const std::uint64_t half = (q.value() + 1) / 2;
+  const std::uint64_t inverse_root = q.neg(tables.forward()[1]);  // 1/i = -i
+  return {constants_of(q), factor_of(half, q.value()), factor_of(q.mul(half, inverse_root), q.value())};
+}
+
 }  // namespace blindsight::ring::simd

@@ -45,6 +45,13 @@ Factor power_of_two(unsigned exponent, std::uint64_t q);
 /// For a transform of n words, n at most tables.n().
 TableView view_of(const NttTables& tables, std::size_t n, bool doubles);
 
+/// What takes F + X^(n/2)·G apart: 1/2 and 1/(2i), i = ψ^(n/2) for every n (index 1 of the tables).
+struct SplitFactors {
+  Constants constants;
+  Factor half, half_root;
+};
+SplitFactors split_factors(const NttTables& tables);
+
 /// The tables of kernels, each in a file of its own.
 const Kernels& portable_kernels();
 #ifdef BLINDSIGHT_X86

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "blindsight/ring/kernels.h"
+#include "blindsight/ring/simd/compact.h"
 #include "blindsight/ring/simd/constants.h"
 
 // The pieces of a transform must share one function, so that their constants stay in registers.
@@ -348,8 +349,21 @@ void permute(uint64_t* out, const uint64_t* a, const uint32_t* index, size_t n) 
 
 template <typename P>
 constexpr Kernels make_kernels(std::string_view name) {
-  return {name,          ntt_forward<P>,    ntt_inverse<P>,    add<P>,    sub<P>, neg<P>, mul<P>, mul_add<P>, dot<P>,
-          mul_scalar<P>, sub_mul_scalar<P>, switch_modulus<P>, permute<P>};
+  return {name,
+          ntt_forward<P>,
+          ntt_inverse<P>,
+          add<P>,
+          sub<P>,
+          neg<P>,
+          mul<P>,
+          mul_add<P>,
+          dot<P>,
+          mul_scalar<P>,
+          sub_mul_scalar<P>,
+          switch_modulus<P>,
+          permute<P>,
+          dot_symmetric<P>,
+          split_symmetric<P>};
 }
 
 }  // namespace

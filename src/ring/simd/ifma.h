@@ -16,6 +16,8 @@ struct IfmaPolicy {
   using V = W;  // forward transform: below 4q < 2^52; inverse: below 2q
   static constexpr std::size_t kLanes = 8;
   static constexpr bool kDoubles = false;
+  static constexpr std::size_t kCompactTogether = 2;  // 16 accumulators
+  static constexpr bool kCompactBothEnds = true;
 
   struct Q {
     explicit Q(const simd::Constants& c)
@@ -43,6 +45,11 @@ struct IfmaPolicy {
   static W sub(W a, W b) { return I::sub(a, b); }
   static W subtract_if(W x, W q) { return I::min(x, I::sub(x, q)); }  // the difference wraps where x < q
   static W where_above(W x, W bound, W value) { return I::where_above(x, bound, value); }
+  static W reverse(W a) { return I::reverse(a); }
+  template <unsigned kLogRun>
+  static W repeat(const std::uint64_t* p) {
+    return I::template repeat<kLogRun>(p);
+  }
   static W gather(const std::uint64_t* a, const std::uint32_t* index) { return I::gather(a, index); }
 
   /// x·w mod q in [0, 2q), any x below 2^52 (Shoup): three multiplications. Adding the product with 2^52 - q

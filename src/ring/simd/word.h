@@ -15,6 +15,8 @@ struct WordPolicy {
   using Wide = unsigned __int128;
   static constexpr std::size_t kLanes = 1;
   static constexpr bool kDoubles = false;
+  static constexpr std::size_t kCompactTogether = 1;
+  static constexpr bool kCompactBothEnds = true;
 
   struct Q {
     explicit Q(const simd::Constants& c) : q(c.q), q2(2 * c.q), barrett(c.barrett64), shift(c.bits - 1) {}
@@ -39,6 +41,7 @@ struct WordPolicy {
     return y < x ? y : x;  // x below 2^63: wraps exactly where x < q
   }
   static W where_above(W x, W bound, W value) { return x > bound ? value : 0; }
+  static W reverse(W a) { return a; }
   static W gather(const std::uint64_t* a, const std::uint32_t* index) { return a[*index]; }
 
   static std::uint64_t high(std::uint64_t a, std::uint64_t b) {

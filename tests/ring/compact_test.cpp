@@ -1,0 +1,117 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "common.h"
+
+namespace blindsight::ring {
+namespace {
+
+// w as it stands in the whole ring.
+std::uint64_t weight(const Words& w, std::size_t j, std::size_t n, unsigned log_run) {
+  return w[std::min(j, n - 1 - j) >> log_run];
+}
+
+TEST(Compact, DotSymmetric) {
+  std::mt19937_64 random(1);
+  constexpr std::size_t kN = 256;
+  for (const std::uint64_t prime : edge_primes(16)) {
+    const Modulus q(prime);
+    for (const std::size_t terms : {1U, 2U, 9U}) {
+      for (unsigned log_run = 0; log_run <= 5; ++log_run) {
+        std::vector<Words> a[2], w;
+        std::vector<const std::uint64_t*> a_data[2], w_data;
+        for (std::size_t t = 0; t < terms; ++t) {
+          for (int h : {0, 1}) a[h].push_back(random_words(kN, q, random));
+          w.push_back(random_words(std::max<std::size_t>(8, (kN / 2) >> log_run), q, random));
+        }
+        for (std::size_t t = 0; t < terms; ++t) {
+          for (int h : {0, 1}) a_data[h].push_back(a[h][t].data());
+          w_data.push_back(w[t].data());
+        }
+        const std::uint64_t* const* halves[] = {a_data[0].data(), a_data[1].data()};
+        for (const Kernels* k : all_kernels()) {
+          // In two pieces; the words outside of them stay.
+          Words out[2] = {Words(kN, 7), Words(kN, 7)};
+          std::uint64_t* outs[] = {out[0].data(), out[1].data()};
+          k->dot_symmetric(outs, halves, w_data.data(), terms, log_run, kN, 16, 32, q);
+          for (int h : {0, 1}) {
+            for (std::size_t j = 0; j < kN; ++j) {
+              const std::size_t near = std::min(j, kN - 1 - j);
+              if (near < 16 || near >= 48) {
+                ASSERT_EQ(out[h][j], 7U) << k->name << " " << j;
+              }
+            }
+          }
+          k->dot_symmetric(outs, halves, w_data.data(), terms, log_run, kN, 0, 16, q);
+          k->dot_symmetric(outs, halves, w_data.data(), terms, log_run, kN, 48, kN / 2 - 48, q);
+          for (int h : {0, 1}) {
+            for (std::size_t j = 0; j < kN; ++j) {
+              std::uint64_t expected = 0;
+              for (std::size_t t = 0; t < terms; ++t)
+                expected = q.add(expected, q.mul(a[h][t][j], weight(w[t], j, kN, log_run)));
+              ASSERT_EQ(out[h][j], expected) << k->name << " q " << prime << " word " << j << " run " << log_run;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Compact, DotSymmetricOfTheMostAndLargestTerms) {
+  for (const std::uint64_t prime : edge_primes(16)) {
+    const Modulus q(prime);
+    for (const std::uint64_t x : {prime - 1, (prime - 1) & ~std::uint64_t{0x3ffffff}}) {
+      const Words words(32, x);
+      const std::vector<const std::uint64_t*> a(4096, words.data());
+      const std::uint64_t* const* halves[] = {a.data(), a.data()};
+      for (const Kernels* k : all_kernels()) {
+        Words out[2] = {Words(32), Words(32)};
+        std::uint64_t* outs[] = {out[0].data(), out[1].data()};
+        k->dot_symmetric(outs, halves, a.data(), a.size(), 0, 32, 0, 16, q);
+        const Words expected(32, q.mul(q.reduce(4096), q.mul(x, x)));
+        ASSERT_EQ(out[0], expected) << k->name << " q " << prime;
+        ASSERT_EQ(out[1], expected) << k->name << " q " << prime;
+      }
+    }
+  }
+}
+
+Words symmetric_words(std::size_t n, const Modulus& q, std::mt19937_64& random) {
+  Words f = random_words(n, q, random);
+  for (std::size_t j = 1; j < n; ++j) f[n - j] = q.neg(f[j]);
+  f[n / 2] = 0;
+  return f;
+}
+
+TEST(Compact, SplitSymmetric) {
+  std::mt19937_64 random(2);
+  const std::size_t full = 1024;
+  for (const std::uint64_t prime : edge_primes(full)) {
+    const NttTables tables(full, Modulus(prime));
+    const Modulus& q = tables.modulus();
+    for (std::size_t n = 16; n <= full; n *= 4) {
+      const Words f = symmetric_words(n, q, random), g = symmetric_words(n, q, random);
+      Words both(n);
+      for (std::size_t j = 0; j < n / 2; ++j) {
+        both[j] = q.sub(f[j], g[j + n / 2]);
+        both[j + n / 2] = q.add(f[j + n / 2], g[j]);
+      }
+      for (const Kernels* k : all_kernels()) {
+        Words f_eval = f, g_eval = g, both_eval = both, f_out(n / 2), g_out(n / 2);
+        k->ntt_forward(f_eval.data(), n, tables);
+        k->ntt_forward(g_eval.data(), n, tables);
+        k->ntt_forward(both_eval.data(), n, tables);
+        k->split_symmetric(f_out.data(), g_out.data(), both_eval.data(), n, tables);
+        for (std::size_t i = 0; i < n; ++i) {
+          ASSERT_EQ(f_eval[i], f_out[std::min(i, n - 1 - i)]) << k->name << " n " << n << " q " << prime << " " << i;
+          ASSERT_EQ(g_eval[i], g_out[std::min(i, n - 1 - i)]) << k->name << " n " << n << " q " << prime << " " << i;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace blindsight::ring
