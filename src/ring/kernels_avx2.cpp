@@ -13,6 +13,7 @@ struct Avx2Policy {
   using W = __m256i;
   using V = __m256d;
   static constexpr std::size_t kLanes = 4;
+  static constexpr std::size_t kTogether = 2, kStageVectors = 8;
   static constexpr bool kDoubles = true;
   static constexpr std::size_t kCompactTogether = 1;
   static constexpr bool kCompactBothEnds = false;  // six of the sixteen registers accumulate
@@ -52,9 +53,13 @@ struct Avx2Policy {
       return _mm256_permute4x64_epi64(_mm256_castsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(p))),
                                       0x50);
   }
-  static W gather(const std::uint64_t* a, const std::uint32_t* index) {
-    return _mm256_setr_epi64x(static_cast<long long>(a[index[0]]), static_cast<long long>(a[index[1]]),
-                              static_cast<long long>(a[index[2]]), static_cast<long long>(a[index[3]]));
+  /// Of four words, as pairs of 32-bit halves.
+  static W pick(const std::uint64_t* a, const std::uint32_t* index) {
+    const W wide = _mm256_and_si256(
+        _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(index))), set(3));
+    const W low = _mm256_add_epi64(wide, wide);
+    const W halves = _mm256_or_si256(low, _mm256_slli_epi64(_mm256_add_epi64(low, set(1)), 32));
+    return _mm256_permutevar8x32_epi32(load(a), halves);
   }
 
   /// Words below 2^52 to doubles: as the mantissa of 2^52 + x.
@@ -127,6 +132,57 @@ struct Avx2Policy {
     const V high = _mm256_add_pd(mul_lazy(q, low_half(sum.high), f.p50), mul_lazy(q, high_half(sum.high), f.p82));
     return to_word(positive(q, tame(q, _mm256_add_pd(_mm256_add_pd(low, middle), high))));
   }
+
+  static constexpr unsigned kRadix = 0;
+  static constexpr std::size_t kCombineVectors = 1;
+  struct Split {
+    W low, high;
+  };
+  struct Weight {
+    std::uint64_t low, high;
+  };
+  struct Combine {
+    std::uint64_t q;
+    double real_q, inverse;
+    simd::Factor word;  // 2^52
+  };
+  static Combine combine_target(const simd::Constants& c) {
+    return {c.q, static_cast<double>(c.q), 1.0 / static_cast<double>(c.q), simd::power_of_two(52, c.q)};
+  }
+  static Weight weight(std::uint64_t w) { return {w & ((1U << 25) - 1), w >> 25}; }
+  static Split spread(const Weight& w) { return {set(w.low), set(w.high)}; }
+  static Split split(W x) { return {_mm256_and_si256(x, set((1U << 25) - 1)), _mm256_srli_epi64(x, 25)}; }
+  static void accumulate_split(Sum& sum, const Split& a, const Split& b) {
+    sum.low = add(sum.low, _mm256_mul_epu32(a.low, b.low));
+    sum.middle = add(sum.middle, add(_mm256_mul_epu32(a.low, b.high), _mm256_mul_epu32(a.high, b.low)));
+    sum.high = add(sum.high, _mm256_mul_epu32(a.high, b.high));
+  }
+  /// Carries gather the sum, below 2^105, as high·2^52 + low with low below 2^52 and high below 2^53: so is high's
+  /// product with a factor in [-q/2, q/2] below 2^52·q, and its quotient errs by 1/2 at most before rounding.
+  static W settle(const Combine& target, const Sum& sum) {
+    const W low = add(sum.low, _mm256_slli_epi64(_mm256_and_si256(sum.middle, set((1U << 25) - 1)), 25));  // < 2^56
+    const W high = add(add(sum.high, _mm256_srli_epi64(sum.middle, 25)), _mm256_srli_epi64(low, 50));
+    const W bottom = _mm256_or_si256(_mm256_and_si256(low, set((std::uint64_t{1} << 50) - 1)),
+                                     _mm256_slli_epi64(_mm256_and_si256(high, set(3)), 50));
+    const Q q = {set(target.q), _mm256_set1_pd(target.real_q), _mm256_set1_pd(target.inverse)};
+    const V top = mul_lazy(q, wide_to_double(_mm256_srli_epi64(high, 2)), factor(target.word));
+    return to_word(positive(q, tame(q, _mm256_add_pd(top, tame(q, to_double(bottom))))));
+  }
+  /// Words below 2^53, as the low and the high 32 bits, each the mantissa of a power of two.
+  static V wide_to_double(W x) {
+    const V low_magic = _mm256_set1_pd(0x1p52), high_magic = _mm256_set1_pd(0x1p84);
+    const W low = _mm256_or_si256(_mm256_and_si256(x, set(0xffffffff)), _mm256_castpd_si256(low_magic));
+    const W high = _mm256_or_si256(_mm256_srli_epi64(x, 32), _mm256_castpd_si256(high_magic));
+    return _mm256_add_pd(_mm256_sub_pd(_mm256_castsi256_pd(high), high_magic),
+                         _mm256_sub_pd(_mm256_castsi256_pd(low), low_magic));
+  }
+
+  using D = V;
+  static D set_double(double x) { return _mm256_set1_pd(x); }
+  static D add_doubles(D a, D b) { return _mm256_add_pd(a, b); }
+  static D multiply_doubles(D a, D b) { return _mm256_mul_pd(a, b); }
+  static D word_to_double(W x) { return to_double(x); }
+  static W truncated(D x) { return to_word(_mm256_round_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)); }
 
   static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward_centred, v.forward_ratio}; }
   static Twiddles inverse_twiddles(const simd::TableView& v) { return {v.inverse_centred, v.inverse_ratio}; }

@@ -17,6 +17,16 @@ Factor factor_of(std::uint64_t w, std::uint64_t q) {
   return {w, static_cast<std::uint64_t>((Wide{w} << 52) / q), centred, centred / static_cast<double>(q)};
 }
 
+std::uint64_t times_power_of_two(std::uint64_t w, unsigned exponent, std::uint64_t q) {
+  return static_cast<std::uint64_t>((Wide{w % q} << exponent) % q);  // w % q is below 2^50
+}
+
+std::uint64_t inverse_word(std::uint64_t q) {
+  std::uint64_t inverse = q;  // right modulo 8; Newton: every step doubles the bits
+  for (int i = 0; i < 5; ++i) inverse *= 2 - q * inverse;
+  return inverse;
+}
+
 Factor power_of_two(unsigned exponent, std::uint64_t q) {
   return factor_of(static_cast<std::uint64_t>((Wide{1} << exponent) % q), q);
 }

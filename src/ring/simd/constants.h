@@ -40,6 +40,10 @@ struct TableView {
 Constants constants_of(const Modulus& q);
 /// w is reduced first.
 Factor factor_of(std::uint64_t w, std::uint64_t q);
+/// w·2^exponent mod q, exponent <= 64.
+std::uint64_t times_power_of_two(std::uint64_t w, unsigned exponent, std::uint64_t q);
+/// The inverse of an odd q modulo 2^64.
+std::uint64_t inverse_word(std::uint64_t q);
 /// 2^exponent mod q.
 Factor power_of_two(unsigned exponent, std::uint64_t q);
 /// For a transform of n words, n at most tables.n().

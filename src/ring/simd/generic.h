@@ -10,6 +10,7 @@
 
 #include "blindsight/ring/kernels.h"
 #include "blindsight/ring/simd/compact.h"
+#include "blindsight/ring/simd/combine.h"
 #include "blindsight/ring/simd/constants.h"
 
 // The pieces of a transform must share one function, so that their constants stay in registers.
@@ -25,27 +26,39 @@ using std::uint64_t;
 // Blocks of this many words are transformed depth first: 32 KiB, one L1 cache.
 constexpr size_t kBlockWords = 4096;
 
-/// Levels of the last stage inside registers: 2·kLanes words, node k of the twiddle tree at the top. A zip after each
-/// level brings the next butterfly's halves into two registers with the twiddles in table order; after
-/// log2(2·kLanes) of them every word is back in its place.
-template <typename P, size_t kCount>
-BLINDSIGHT_INLINE void forward_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
-                                           const typename P::Twiddles& tw, size_t k) {
-  P::zip(x, y);
+// A butterfly is a long chain of dependent operations, and a processor looks ahead over a few dozen vector registers
+// only: so neighbouring butterflies of a level are written side by side, P::kTogether vectors of every quarter in a
+// pass, P::kStageVectors vectors in the stage inside registers.
+#define BLINDSIGHT_UNROLL _Pragma("GCC unroll 16")
+
+/// Levels of the last stage inside registers: kPairs times 2·kLanes words, nodes k, k + 1, ... of the twiddle tree at
+/// the top. A zip after each level brings the next butterfly's halves into two registers with the twiddles in table
+/// order; after log2(2·kLanes) of them every word is back in its place.
+template <typename P, size_t kPairs, size_t kCount>
+BLINDSIGHT_INLINE void forward_in_register(const typename P::Q& q, typename P::V* v, const typename P::Twiddles& tw,
+                                           size_t k) {
+  BLINDSIGHT_UNROLL
+  for (size_t i = 0; i < kPairs; ++i) P::zip(v[2 * i], v[2 * i + 1]);
   if constexpr (kCount <= P::kLanes) {
     // The second of every two levels may skip the taming.
-    P::template forward<(kCount == 4)>(q, x, y, P::template tile<kCount>(tw, k * kCount));
-    forward_in_register<P, kCount * 2>(q, x, y, tw, k);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kPairs; ++i)
+      P::template forward<(kCount == 4)>(q, v[2 * i], v[2 * i + 1], P::template tile<kCount>(tw, (k + i) * kCount));
+    forward_in_register<P, kPairs, kCount * 2>(q, v, tw, k);
   }
 }
 
-template <typename P, size_t kCount>
-BLINDSIGHT_INLINE void inverse_in_register(const typename P::Q& q, typename P::V& x, typename P::V& y,
-                                           const typename P::Twiddles& tw, size_t k) {
+template <typename P, size_t kPairs, size_t kCount>
+BLINDSIGHT_INLINE void inverse_in_register(const typename P::Q& q, typename P::V* v, const typename P::Twiddles& tw,
+                                           size_t k) {
+  BLINDSIGHT_UNROLL
+  for (size_t i = 0; i < kPairs; ++i) P::unzip(v[2 * i], v[2 * i + 1]);
   if constexpr (kCount >= 2) {
-    P::template inverse<(kCount < P::kLanes)>(q, x, y, P::template tile<kCount>(tw, k * kCount));
-    P::unzip(x, y);
-    inverse_in_register<P, kCount / 2>(q, x, y, tw, k);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kPairs; ++i)
+      P::template inverse<(kCount < P::kLanes)>(q, v[2 * i], v[2 * i + 1],
+                                                P::template tile<kCount>(tw, (k + i) * kCount));
+    inverse_in_register<P, kPairs, kCount / 2>(q, v, tw, k);
   }
 }
 
@@ -57,109 +70,125 @@ BLINDSIGHT_INLINE typename P::V fetch(const typename P::Q& q, const uint64_t* a)
     return P::load_value(a);
 }
 
-/// The last stage of the forward transform: kVectors (2 or 4) vectors of words.
-template <typename P, size_t kVectors, bool kWordsIn>
+/// The last stage of the forward transform: kBlocks neighbouring blocks of kVectors (2 or 4) vectors of words, nodes
+/// k, k + 1, ...
+template <typename P, size_t kVectors, size_t kBlocks, bool kWordsIn>
 BLINDSIGHT_INLINE void forward_last(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k) {
-  constexpr size_t L = P::kLanes;
-  typename P::V v[kVectors];
-  for (size_t i = 0; i < kVectors; ++i) v[i] = fetch<P, kWordsIn>(q, a + i * L);
+  constexpr size_t kAll = kVectors * kBlocks;
+  typename P::V v[kAll];
+  BLINDSIGHT_UNROLL
+  for (size_t i = 0; i < kAll; ++i) v[i] = fetch<P, kWordsIn>(q, a + i * P::kLanes);
   if constexpr (kVectors == 4) {
-    const auto w = P::splat(tw, k);
-    P::template forward<true>(q, v[0], v[2], w);
-    P::template forward<true>(q, v[1], v[3], w);
-    P::template forward<false>(q, v[0], v[1], P::splat(tw, 2 * k));
-    P::template forward<false>(q, v[2], v[3], P::splat(tw, 2 * k + 1));
-    forward_in_register<P, 2>(q, v[0], v[1], tw, 2 * k);
-    forward_in_register<P, 2>(q, v[2], v[3], tw, 2 * k + 1);
-  } else {
-    P::template forward<true>(q, v[0], v[1], P::splat(tw, k));
-    forward_in_register<P, 2>(q, v[0], v[1], tw, k);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kBlocks; ++i) {
+      const auto w = P::splat(tw, k + i);
+      P::template forward<true>(q, v[4 * i], v[4 * i + 2], w);
+      P::template forward<true>(q, v[4 * i + 1], v[4 * i + 3], w);
+    }
+    k *= 2;
   }
-  for (size_t i = 0; i < kVectors; ++i) P::store(a + i * L, P::leave_forward(q, v[i]));
+  BLINDSIGHT_UNROLL
+  for (size_t i = 0; i < kAll / 2; ++i)
+    P::template forward<(kVectors == 2)>(q, v[2 * i], v[2 * i + 1], P::splat(tw, k + i));
+  forward_in_register<P, kAll / 2, 2>(q, v, tw, k);
+  BLINDSIGHT_UNROLL
+  for (size_t i = 0; i < kAll; ++i) P::store(a + i * P::kLanes, P::leave_forward(q, v[i]));
 }
 
 /// Mirror image of forward_last. With kScaled this is the whole transform.
-template <typename P, size_t kVectors, bool kScaled>
+template <typename P, size_t kVectors, size_t kBlocks, bool kScaled>
 BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k,
                                      typename P::Tw scale, typename P::Tw scaled_last) {
-  constexpr size_t L = P::kLanes;
-  typename P::V v[kVectors];
-  for (size_t i = 0; i < kVectors; ++i) v[i] = P::enter(q, P::load(a + i * L));
+  constexpr size_t kAll = kVectors * kBlocks;
+  typename P::V v[kAll];
+  BLINDSIGHT_UNROLL
+  for (size_t i = 0; i < kAll; ++i) v[i] = P::enter(q, P::load(a + i * P::kLanes));
+  inverse_in_register<P, kAll / 2, P::kLanes>(q, v, tw, kVectors / 2 * k);
   if constexpr (kVectors == 4) {
-    P::unzip(v[0], v[1]);
-    P::unzip(v[2], v[3]);
-    inverse_in_register<P, L>(q, v[0], v[1], tw, 2 * k);
-    inverse_in_register<P, L>(q, v[2], v[3], tw, 2 * k + 1);
-    P::template inverse<true>(q, v[0], v[1], P::splat(tw, 2 * k));
-    P::template inverse<true>(q, v[2], v[3], P::splat(tw, 2 * k + 1));
-    if constexpr (kScaled) {
-      P::inverse_scaled(q, v[0], v[2], scale, scaled_last);
-      P::inverse_scaled(q, v[1], v[3], scale, scaled_last);
-    } else {
-      const auto w = P::splat(tw, k);
-      P::template inverse<true>(q, v[0], v[2], w);
-      P::template inverse<true>(q, v[1], v[3], w);
-    }
-  } else {
-    P::unzip(v[0], v[1]);
-    inverse_in_register<P, L>(q, v[0], v[1], tw, k);
-    if constexpr (kScaled)
-      P::inverse_scaled(q, v[0], v[1], scale, scaled_last);
-    else
-      P::template inverse<true>(q, v[0], v[1], P::splat(tw, k));
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kAll / 2; ++i) P::template inverse<true>(q, v[2 * i], v[2 * i + 1], P::splat(tw, 2 * k + i));
   }
-  for (size_t i = 0; i < kVectors; ++i) {
+  BLINDSIGHT_UNROLL
+  for (size_t i = 0; i < kAll; ++i) {
+    constexpr size_t kHalf = kVectors / 2;
+    if (i % kVectors >= kHalf) continue;
     if constexpr (kScaled)
-      P::store(a + i * L, P::leave_inverse(q, v[i]));
+      P::inverse_scaled(q, v[i], v[i + kHalf], scale, scaled_last);
     else
-      P::store_value(a + i * L, v[i]);
+      P::template inverse<true>(q, v[i], v[i + kHalf], P::splat(tw, k + i / kVectors));
+  }
+  BLINDSIGHT_UNROLL
+  for (size_t i = 0; i < kAll; ++i) {
+    if constexpr (kScaled)
+      P::store(a + i * P::kLanes, P::leave_inverse(q, v[i]));
+    else
+      P::store_value(a + i * P::kLanes, v[i]);
   }
 }
 
-/// Two levels in one pass over `length` words: node k, then its children 2k and 2k + 1.
-template <typename P, bool kWordsIn>
+/// Two levels in one pass over `length` words, kTogether vectors of every quarter at a time: node k, then its children
+/// 2k and 2k + 1.
+template <typename P, size_t kTogether, bool kWordsIn>
 BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
                                     size_t k) {
   const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
   const size_t quarter = length / 4;
-  for (uint64_t* end = a + quarter; a != end; a += P::kLanes) {
-    auto v0 = fetch<P, kWordsIn>(q, a), v1 = fetch<P, kWordsIn>(q, a + quarter);
-    auto v2 = fetch<P, kWordsIn>(q, a + 2 * quarter), v3 = fetch<P, kWordsIn>(q, a + 3 * quarter);
-    P::template forward<true>(q, v0, v2, w1);
-    P::template forward<true>(q, v1, v3, w1);
-    P::template forward<false>(q, v0, v1, w2);
-    P::template forward<false>(q, v2, v3, w3);
-    P::store_value(a, v0);
-    P::store_value(a + quarter, v1);
-    P::store_value(a + 2 * quarter, v2);
-    P::store_value(a + 3 * quarter, v3);
+  constexpr size_t L = P::kLanes;
+  for (uint64_t* end = a + quarter; a != end; a += kTogether * L) {
+    typename P::V v[4][kTogether];
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < 4 * kTogether; ++i)
+      v[i / kTogether][i % kTogether] = fetch<P, kWordsIn>(q, a + i / kTogether * quarter + i % kTogether * L);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kTogether; ++i) P::template forward<true>(q, v[0][i], v[2][i], w1);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kTogether; ++i) P::template forward<true>(q, v[1][i], v[3][i], w1);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kTogether; ++i) P::template forward<false>(q, v[0][i], v[1][i], w2);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kTogether; ++i) P::template forward<false>(q, v[2][i], v[3][i], w3);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < 4 * kTogether; ++i)
+      P::store_value(a + i / kTogether * quarter + i % kTogether * L, v[i / kTogether][i % kTogether]);
   }
 }
 
-template <typename P, bool kScaled>
+template <typename P, size_t kTogether, bool kScaled>
 BLINDSIGHT_INLINE void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
                                     size_t k, typename P::Tw scale, typename P::Tw scaled_last) {
   const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
   const size_t quarter = length / 4;
-  for (uint64_t* end = a + quarter; a != end; a += P::kLanes) {
-    auto v0 = P::load_value(a), v1 = P::load_value(a + quarter);
-    auto v2 = P::load_value(a + 2 * quarter), v3 = P::load_value(a + 3 * quarter);
-    P::template inverse<false>(q, v0, v1, w2);
-    P::template inverse<false>(q, v2, v3, w3);
-    if constexpr (kScaled) {
-      P::inverse_scaled(q, v0, v2, scale, scaled_last);
-      P::inverse_scaled(q, v1, v3, scale, scaled_last);
-      P::store(a, P::leave_inverse(q, v0));
-      P::store(a + quarter, P::leave_inverse(q, v1));
-      P::store(a + 2 * quarter, P::leave_inverse(q, v2));
-      P::store(a + 3 * quarter, P::leave_inverse(q, v3));
-    } else {
-      P::template inverse<true>(q, v0, v2, w1);
-      P::template inverse<false>(q, v1, v3, w1);
-      P::store_value(a, v0);
-      P::store_value(a + quarter, v1);
-      P::store_value(a + 2 * quarter, v2);
-      P::store_value(a + 3 * quarter, v3);
+  constexpr size_t L = P::kLanes;
+  for (uint64_t* end = a + quarter; a != end; a += kTogether * L) {
+    typename P::V v[4][kTogether];
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < 4 * kTogether; ++i)
+      v[i / kTogether][i % kTogether] = P::load_value(a + i / kTogether * quarter + i % kTogether * L);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kTogether; ++i) P::template inverse<false>(q, v[0][i], v[1][i], w2);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kTogether; ++i) P::template inverse<false>(q, v[2][i], v[3][i], w3);
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kTogether; ++i) {
+      if constexpr (kScaled)
+        P::inverse_scaled(q, v[0][i], v[2][i], scale, scaled_last);
+      else
+        P::template inverse<true>(q, v[0][i], v[2][i], w1);
+    }
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < kTogether; ++i) {
+      if constexpr (kScaled)
+        P::inverse_scaled(q, v[1][i], v[3][i], scale, scaled_last);
+      else
+        P::template inverse<false>(q, v[1][i], v[3][i], w1);
+    }
+    BLINDSIGHT_UNROLL
+    for (size_t i = 0; i < 4 * kTogether; ++i) {
+      uint64_t* to = a + i / kTogether * quarter + i % kTogether * L;
+      if constexpr (kScaled)
+        P::store(to, P::leave_inverse(q, v[i / kTogether][i % kTogether]));
+      else
+        P::store_value(to, v[i / kTogether][i % kTogether]);
     }
   }
 }
@@ -171,16 +200,25 @@ void forward_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   const typename P::Q q = shared_q;
   const typename P::Twiddles tw = shared_tw;
   if (length > kBlockWords) {
-    forward_pass<P, false>(q, a, length, tw, k);
+    forward_pass<P, P::kTogether, false>(q, a, length, tw, k);
     for (size_t i = 0; i < 4; ++i)
       forward_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
     return;
   }
-  constexpr size_t kLast = kVectors * P::kLanes;
+  constexpr size_t kLast = kVectors * P::kLanes, kBlocks = P::kStageVectors / kVectors;
   size_t count = 1;
-  for (size_t sub = length; sub > kLast; sub /= 4, count *= 4, k *= 4)
-    for (size_t i = 0; i < count; ++i) forward_pass<P, false>(q, a + i * sub, sub, tw, k + i);
-  for (size_t i = 0; i < count; ++i) forward_last<P, kVectors, false>(q, a + i * kLast, tw, k + i);
+  for (size_t sub = length; sub > kLast; sub /= 4, count *= 4, k *= 4) {
+    if (sub >= 4 * P::kTogether * P::kLanes) {
+      for (size_t i = 0; i < count; ++i) forward_pass<P, P::kTogether, false>(q, a + i * sub, sub, tw, k + i);
+    } else {
+      for (size_t i = 0; i < count; ++i) forward_pass<P, kVectors, false>(q, a + i * sub, sub, tw, k + i);
+    }
+  }
+  if (count >= kBlocks) {
+    for (size_t i = 0; i < count; i += kBlocks) forward_last<P, kVectors, kBlocks, false>(q, a + i * kLast, tw, k + i);
+  } else {
+    for (size_t i = 0; i < count; ++i) forward_last<P, kVectors, 1, false>(q, a + i * kLast, tw, k + i);
+  }
 }
 
 template <typename P, size_t kVectors>
@@ -192,16 +230,27 @@ void inverse_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   if (length > kBlockWords) {
     for (size_t i = 0; i < 4; ++i)
       inverse_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
-    inverse_pass<P, false>(q, a, length, tw, k, none, none);
+    inverse_pass<P, P::kTogether, false>(q, a, length, tw, k, none, none);
     return;
   }
-  constexpr size_t kFirst = kVectors * P::kLanes;
+  constexpr size_t kFirst = kVectors * P::kLanes, kBlocks = P::kStageVectors / kVectors;
   size_t count = length / kFirst;
-  for (size_t i = 0; i < count; ++i)
-    inverse_first<P, kVectors, false>(q, a + i * kFirst, tw, k * count + i, none, none);
+  if (count >= kBlocks) {
+    for (size_t i = 0; i < count; i += kBlocks)
+      inverse_first<P, kVectors, kBlocks, false>(q, a + i * kFirst, tw, k * count + i, none, none);
+  } else {
+    for (size_t i = 0; i < count; ++i)
+      inverse_first<P, kVectors, 1, false>(q, a + i * kFirst, tw, k * count + i, none, none);
+  }
   for (size_t sub = kFirst * 4; sub <= length; sub *= 4) {
     count /= 4;
-    for (size_t i = 0; i < count; ++i) inverse_pass<P, false>(q, a + i * sub, sub, tw, k * count + i, none, none);
+    if (sub >= 4 * P::kTogether * P::kLanes) {
+      for (size_t i = 0; i < count; ++i)
+        inverse_pass<P, P::kTogether, false>(q, a + i * sub, sub, tw, k * count + i, none, none);
+    } else {
+      for (size_t i = 0; i < count; ++i)
+        inverse_pass<P, kVectors, false>(q, a + i * sub, sub, tw, k * count + i, none, none);
+    }
   }
 }
 
@@ -210,12 +259,15 @@ void transform_forward(uint64_t* a, const simd::TableView& view) {
   const typename P::Q q(view.constants);
   const typename P::Twiddles tw = P::forward_twiddles(view);
   if (view.n == kVectors * P::kLanes) {
-    forward_last<P, kVectors, true>(q, a, tw, 1);
+    forward_last<P, kVectors, 1, true>(q, a, tw, 1);
     return;
   }
   {
     const typename P::Q local = q;  // the address of q escapes below
-    forward_pass<P, true>(local, a, view.n, tw, 1);
+    if (view.n >= 4 * P::kTogether * P::kLanes)
+      forward_pass<P, P::kTogether, true>(local, a, view.n, tw, 1);
+    else
+      forward_pass<P, kVectors, true>(local, a, view.n, tw, 1);
   }
   for (size_t i = 0; i < 4; ++i) forward_tree<P, kVectors>(q, a + i * (view.n / 4), view.n / 4, tw, 4 + i);
 }
@@ -226,12 +278,15 @@ void transform_inverse(uint64_t* a, const simd::TableView& view) {
   const typename P::Twiddles tw = P::inverse_twiddles(view);
   const typename P::Tw scale = P::twiddle(view.scale), scaled_last = P::twiddle(view.scaled_last);
   if (view.n == kVectors * P::kLanes) {
-    inverse_first<P, kVectors, true>(q, a, tw, 1, scale, scaled_last);
+    inverse_first<P, kVectors, 1, true>(q, a, tw, 1, scale, scaled_last);
     return;
   }
   for (size_t i = 0; i < 4; ++i) inverse_tree<P, kVectors>(q, a + i * (view.n / 4), view.n / 4, tw, 4 + i);
   const typename P::Q local = q;  // the address of q escaped above
-  inverse_pass<P, true>(local, a, view.n, tw, 1, scale, scaled_last);
+  if (view.n >= 4 * P::kTogether * P::kLanes)
+    inverse_pass<P, P::kTogether, true>(local, a, view.n, tw, 1, scale, scaled_last);
+  else
+    inverse_pass<P, kVectors, true>(local, a, view.n, tw, 1, scale, scaled_last);
 }
 
 /// True where the levels outside the last stage of 2·lanes words are odd in number: that stage then takes one more.
@@ -308,6 +363,29 @@ void dot(uint64_t* out, const uint64_t* const* a, const uint64_t* const* b, size
 }
 
 template <typename P>
+void dot_pair(uint64_t* out0, uint64_t* out1, const uint64_t* const* a, const uint64_t* const* b0,
+              const uint64_t* const* b1, size_t terms, size_t n, const Modulus& modulus) {
+  const simd::Constants constants = simd::constants_of(modulus);
+  const typename P::Q q(constants);
+  const typename P::Folder folder(constants);
+  constexpr size_t kVectors = P::kCombineVectors;
+  for (size_t i = 0; i < n; i += kVectors * P::kLanes) {
+    typename P::Sum sum0[kVectors], sum1[kVectors];
+    for (size_t v = 0; v < kVectors; ++v) sum0[v] = sum1[v] = P::zero_sum();
+    for (size_t t = 0; t < terms; ++t)
+      for (size_t v = 0; v < kVectors; ++v) {
+        const auto word = P::load(a[t] + i + v * P::kLanes);
+        P::accumulate(sum0[v], word, P::load(b0[t] + i + v * P::kLanes));
+        P::accumulate(sum1[v], word, P::load(b1[t] + i + v * P::kLanes));
+      }
+    for (size_t v = 0; v < kVectors; ++v) {
+      P::store(out0 + i + v * P::kLanes, P::fold(q, folder, sum0[v]));
+      P::store(out1 + i + v * P::kLanes, P::fold(q, folder, sum1[v]));
+    }
+  }
+}
+
+template <typename P>
 void mul_scalar(uint64_t* out, const uint64_t* a, uint64_t w, size_t n, const Modulus& modulus) {
   const simd::Constants constants = simd::constants_of(modulus);
   const typename P::Q q(constants);
@@ -344,7 +422,8 @@ void switch_modulus(uint64_t* out, const uint64_t* a, size_t n, const Modulus& f
 
 template <typename P>
 void permute(uint64_t* out, const uint64_t* a, const uint32_t* index, size_t n) {
-  for (size_t i = 0; i < n; i += P::kLanes) P::store(out + i, P::gather(a, index + i));
+  for (size_t i = 0; i < n; i += P::kLanes)
+    P::store(out + i, P::pick(a + (index[i] & ~static_cast<uint32_t>(P::kLanes - 1)), index + i));
 }
 
 template <typename P>
@@ -358,6 +437,9 @@ constexpr Kernels make_kernels(std::string_view name) {
           mul<P>,
           mul_add<P>,
           dot<P>,
+          dot_pair<P>,
+          combine<P>,
+          round_sum<P>,
           mul_scalar<P>,
           sub_mul_scalar<P>,
           switch_modulus<P>,

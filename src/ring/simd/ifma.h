@@ -15,6 +15,7 @@ struct IfmaPolicy {
   using W = typename I::Vector;
   using V = W;  // forward transform: below 4q < 2^52; inverse: below 2q
   static constexpr std::size_t kLanes = 8;
+  static constexpr std::size_t kTogether = 4, kStageVectors = 16;  // of 32 registers: what runs fastest on Zen 4
   static constexpr bool kDoubles = false;
   static constexpr std::size_t kCompactTogether = 2;  // 16 accumulators
   static constexpr bool kCompactBothEnds = true;
@@ -50,7 +51,7 @@ struct IfmaPolicy {
   static W repeat(const std::uint64_t* p) {
     return I::template repeat<kLogRun>(p);
   }
-  static W gather(const std::uint64_t* a, const std::uint32_t* index) { return I::gather(a, index); }
+  static W pick(const std::uint64_t* a, const std::uint32_t* index) { return I::pick(a, index); }
 
   /// x·w mod q in [0, 2q), any x below 2^52 (Shoup): three multiplications. Adding the product with 2^52 - q
   /// subtracts the one with q, modulo 2^52.
@@ -96,6 +97,34 @@ struct IfmaPolicy {
     const W total = I::add(I::add(mul_lazy(q, low, f.one), mul_lazy(q, middle, f.word)), mul_lazy(q, high, f.square));
     return subtract_if(subtract_if(subtract_if(total, f.q4), q.q2), q.q);
   }
+
+  // Combinations: at most 25 products below 2^50·q. Dividing by 2^52 leaves less than (1 + 25/4)q.
+  static constexpr unsigned kRadix = 52;
+  static constexpr std::size_t kCombineVectors = 2;
+  using Split = W;
+  using Weight = std::uint64_t;
+  struct Combine {
+    std::uint64_t q, inverse;
+  };
+  static Combine combine_target(const simd::Constants& c) { return {c.q, simd::inverse_word(c.q)}; }
+  static Weight weight(std::uint64_t w) { return w; }
+  static W spread(Weight w) { return set(w); }
+  static Split split(W x) { return x; }
+  static void accumulate_split(Sum& sum, Split a, W b) { accumulate(sum, a, b); }
+  static W settle(const Combine& target, const Sum& sum) {
+    const W zero = set(0), q = set(target.q), q2 = set(2 * target.q), q4 = set(4 * target.q);
+    const W carried = I::add(sum.high, I::shift_right(sum.low, 52));
+    const W multiple = I::multiply_add_low(zero, sum.low, set(target.inverse));  // times q, it ends in sum.low's bits
+    const W r = I::sub(I::add(carried, q), I::multiply_add_high(zero, multiple, q));
+    return subtract_if(subtract_if(subtract_if(r, q4), q2), q);
+  }
+
+  using D = typename I::Doubles;
+  static D set_double(double x) { return I::set_double(x); }
+  static D add_doubles(D a, D b) { return I::add_doubles(a, b); }
+  static D multiply_doubles(D a, D b) { return I::multiply_doubles(a, b); }
+  static D word_to_double(W x) { return I::word_to_double(x); }
+  static W truncated(D x) { return I::truncated(x); }
 
   static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward, v.forward_quotient}; }
   static Twiddles inverse_twiddles(const simd::TableView& v) { return {v.inverse, v.inverse_quotient}; }

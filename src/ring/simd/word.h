@@ -14,6 +14,7 @@ struct WordPolicy {
   using V = std::uint64_t;  // forward transform: below 4q; inverse: below 2q
   using Wide = unsigned __int128;
   static constexpr std::size_t kLanes = 1;
+  static constexpr std::size_t kTogether = 1, kStageVectors = 4;
   static constexpr bool kDoubles = false;
   static constexpr std::size_t kCompactTogether = 1;
   static constexpr bool kCompactBothEnds = true;
@@ -42,7 +43,7 @@ struct WordPolicy {
   }
   static W where_above(W x, W bound, W value) { return x > bound ? value : 0; }
   static W reverse(W a) { return a; }
-  static W gather(const std::uint64_t* a, const std::uint32_t* index) { return a[*index]; }
+  static W pick(const std::uint64_t* a, const std::uint32_t*) { return *a; }
 
   static std::uint64_t high(std::uint64_t a, std::uint64_t b) {
     return static_cast<std::uint64_t>((Wide{a} * b) >> 64);
@@ -78,6 +79,32 @@ struct WordPolicy {
             mul_lazy(q, static_cast<std::uint64_t>(sum >> 104), f.square)) %
            q.q;
   }
+
+  // Combinations: at most 25 products below 2^50·q. Dividing by 2^64 leaves less than q/500 and takes less than q away.
+  static constexpr unsigned kRadix = 64;
+  static constexpr std::size_t kCombineVectors = 1;
+  using Split = W;
+  using Weight = std::uint64_t;
+  struct Combine {
+    std::uint64_t q, inverse;
+  };
+  static Combine combine_target(const simd::Constants& c) { return {c.q, simd::inverse_word(c.q)}; }
+  static Weight weight(std::uint64_t w) { return w; }
+  static W spread(Weight w) { return w; }
+  static Split split(W x) { return x; }
+  static void accumulate_split(Sum& sum, Split a, W b) { accumulate(sum, a, b); }
+  static W settle(const Combine& target, Sum sum) {
+    const std::uint64_t kept = static_cast<std::uint64_t>(sum >> 64);
+    const std::uint64_t taken = high(static_cast<std::uint64_t>(sum) * target.inverse, target.q);
+    return kept < taken ? kept + target.q - taken : kept - taken;
+  }
+
+  using D = double;
+  static D set_double(double x) { return x; }
+  static D add_doubles(D a, D b) { return a + b; }
+  static D multiply_doubles(D a, D b) { return a * b; }
+  static D word_to_double(W x) { return static_cast<double>(x); }
+  static W truncated(D x) { return static_cast<W>(x); }
 
   static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward, v.forward_quotient}; }
   static Twiddles inverse_twiddles(const simd::TableView& v) { return {v.inverse, v.inverse_quotient}; }
