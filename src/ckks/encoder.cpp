@@ -1,34 +1,42 @@
 #include "blindsight/ckks/encoder.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
-#include <numbers>
+#include <mutex>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "blindsight/base/error.h"
 #include "blindsight/base/parallel.h"
+#include "blindsight/ckks/fft.h"
+#include "blindsight/ring/kernels.h"
 
 namespace blindsight::ckks {
 
 namespace {
 
 using Complex = std::complex<double>;
+using Doubles = ring::AlignedVector<double>;
+
+constexpr std::size_t kMinPeriod = 8;
+
+/// Where small coefficients are residues of.
+const ring::Modulus& small_modulus() {
+  static const ring::Modulus modulus((std::uint64_t{1} << 50) - 1);
+  return modulus;
+}
 
 Complex product(Complex a, Complex b) {
   return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
 }
 
-void bit_reverse(std::vector<Complex>& values) {
-  const std::size_t n = values.size();
-  for (std::size_t i = 1, j = 0; i < n; ++i) {
-    std::size_t bit = n >> 1;
-    for (; j & bit; bit >>= 1) j ^= bit;
-    j |= bit;
-    if (i < j) std::swap(values[i], values[j]);
-  }
-}
-
-Complex unit_root(double turn) { return std::polar(1.0, 2 * std::numbers::pi * turn); }
+double real(double x) { return x; }
+double imag(double) { return 0; }
+double real(Complex x) { return x.real(); }
+double imag(Complex x) { return x.imag(); }
 
 /// One coefficient from its residues, exact to double precision: mixed-radix digits of |x| (Garner).
 class Composer {
@@ -73,102 +81,213 @@ class Composer {
 
 }  // namespace
 
-Encoder::Encoder(ContextPtr context) : context_(std::move(context)) {
-  const std::size_t n = context_->n();
-  const std::size_t slots = context_->slots();
-  twist_.resize(slots);
-  roots_.resize(slots / 2);
-  slot_.resize(slots);
-  mirror_.resize(slots);
-  for (std::size_t j = 0; j < slots; ++j) twist_[j] = unit_root(static_cast<double>(j) / static_cast<double>(2 * n));
-  for (std::size_t j = 0; j < slots / 2; ++j)
-    roots_[j] = unit_root(static_cast<double>(j) / static_cast<double>(slots));
-  std::uint64_t power = 1;
-  for (std::size_t j = 0; j < slots; ++j, power = power * 3 & (2 * n - 1)) {
-    mirror_[j] = power % 4 == 3;
-    slot_[j] = static_cast<std::uint32_t>(((mirror_[j] ? 2 * n - power : power) - 1) / 4);
+Coefficients::Coefficients(std::span<const std::int64_t> values, double largest)
+    : small_(largest < 0x1p49 - 1), largest_(largest), words_(values.size()) {
+  const auto modulus = static_cast<std::int64_t>(small_modulus().value());
+  for (std::size_t j = 0; j < values.size(); ++j) {
+    words_[j] = static_cast<std::uint64_t>(small_ && values[j] < 0 ? values[j] + modulus : values[j]);
   }
 }
 
-/// Size N/2, kernel ω^(jt); the inverse's 1/size is the caller's. Decimation in time over bit-reversed input.
-void Encoder::transform(std::vector<Complex>& values, bool inverse) const {
-  const std::size_t size = values.size();
-  bit_reverse(values);
-  for (std::size_t half = 1; half < size; half *= 2) {
-    const std::size_t stride = size / (2 * half);
-    for (std::size_t start = 0; start < size; start += 2 * half) {
-      for (std::size_t j = 0; j < half; ++j) {
-        const Complex root = roots_[j * stride];
-        const Complex odd = product(values[start + half + j], inverse ? std::conj(root) : root);
-        values[start + half + j] = values[start + j] - odd;
-        values[start + j] += odd;
-      }
+std::int64_t Coefficients::operator[](std::size_t j) const {
+  return small_ ? small_modulus().to_signed(words_[j]) : static_cast<std::int64_t>(words_[j]);
+}
+
+void Coefficients::reduce(std::uint64_t* out, const ring::Modulus& q) const {
+  if (small_) {
+    ring::kernels().switch_modulus(out, words_.data(), words_.size(), small_modulus(), q);
+  } else {
+    for (std::size_t j = 0; j < words_.size(); ++j) out[j] = q.from_signed(static_cast<std::int64_t>(words_[j]));
+  }
+}
+
+void Coefficients::transform(std::uint64_t* out, const ring::NttTables& tables) const {
+  reduce(out, tables.modulus());
+  ring::kernels().ntt_forward(out, size(), tables);
+}
+
+Coefficients Coefficients::pair(const Coefficients& f, const Coefficients& g) {
+  const std::size_t half = f.size() / 2;
+  const double largest = f.largest() + g.largest();
+  if (f.size() != g.size() || !(largest < 0x1p62)) {
+    throw InvalidArgument("a pair of plaintexts of " + std::to_string(f.size()) + " and " + std::to_string(g.size()) +
+                          " coefficients, 2^" + std::to_string(std::log2(largest)));
+  }
+  std::vector<std::int64_t> sum(f.size());
+  for (std::size_t j = 0; j < half; ++j) {
+    sum[j] = f[j] - g[j + half];
+    sum[j + half] = f[j + half] + g[j];
+  }
+  return {sum, largest};
+}
+
+/// What the ring of degree 2·period takes.
+struct Encoder::Embedding {
+  explicit Embedding(std::size_t period)
+      : fft(period), twist_real(period), twist_imag(period), slot(period), mirror(period) {
+    const std::size_t n = 2 * period;
+    for (std::size_t j = 0; j < period; ++j) {
+      std::tie(twist_real[j], twist_imag[j]) = unit_root(j, 2 * n);
     }
+    std::uint64_t power = 1;
+    for (std::size_t j = 0; j < period; ++j, power = power * 3 & (2 * n - 1)) {
+      mirror[j] = power % 4 == 3;
+      slot[j] = static_cast<std::uint32_t>(((mirror[j] ? 2 * n - power : power) - 1) / 4);
+    }
+    for (const std::uint32_t t : slot) position.push_back(static_cast<std::uint32_t>(fft.position(t)));
   }
+  Fft fft;
+  Doubles twist_real, twist_imag;       // ζ^j
+  std::vector<std::uint32_t> slot;      // slot j is evaluation at ±(4·slot[j] + 1)
+  std::vector<std::uint8_t> mirror;     // the sign: 1 where slot j is the conjugate of that evaluation
+  std::vector<std::uint32_t> position;  // where the transform wants that evaluation
+};
+
+/// One a period, made when first asked for.
+struct Encoder::Tables {
+  explicit Tables(std::size_t slots) : entries(static_cast<std::size_t>(std::bit_width(slots))) {}
+  struct Entry {
+    std::once_flag once;
+    std::unique_ptr<const Embedding> embedding;
+  };
+  mutable std::vector<Entry> entries;  // by log2 of the period
+};
+
+Encoder::Encoder(ContextPtr context)
+    : context_(std::move(context)), tables_(std::make_shared<Tables>(context_->slots())) {}
+
+const Encoder::Embedding& Encoder::embedding(std::size_t period) const {
+  Tables::Entry& entry = tables_->entries[static_cast<std::size_t>(std::countr_zero(period))];
+  std::call_once(entry.once, [&] { entry.embedding = std::make_unique<const Embedding>(period); });
+  return *entry.embedding;
 }
 
-Plaintext Encoder::encode(std::span<const Complex> values, double scale, unsigned level) const {
-  if (level > context_->max_level()) throw InvalidArgument("level " + std::to_string(level) + " is above the highest");
-  return {to_ring(values, scale, context_->basis(level), level), scale};
-}
-
-Plaintext Encoder::encode(std::span<const double> values, double scale, unsigned level) const {
-  const std::vector<Complex> complex(values.begin(), values.end());
-  return encode(std::span<const Complex>(complex), scale, level);
-}
-
-ring::EvalPoly Encoder::encode_extended(std::span<const double> values, double scale, unsigned level) const {
-  if (level > context_->max_level()) throw InvalidArgument("level " + std::to_string(level) + " is above the highest");
-  const std::vector<Complex> complex(values.begin(), values.end());
-  return to_ring(complex, scale, context_->extended_basis(level), level);
-}
-
-Plaintext Encoder::encode_constant(double value, double scale, unsigned level) const {
-  return encode(std::vector<double>(context_->slots(), value), scale, level);
-}
-
-ring::EvalPoly Encoder::to_ring(std::span<const Complex> values, double scale, const ring::BasisPtr& basis,
-                                unsigned level) const {
+template <typename Value>
+Coefficients Encoder::embed(std::span<const Value> values, double scale) const {
   if (!(scale > 0) || !std::isfinite(scale)) throw InvalidArgument("a scale of " + std::to_string(scale));
-  const std::size_t slots = context_->slots();
+  if (!std::has_single_bit(values.size()) || values.size() > context_->slots()) {
+    throw InvalidArgument("a period of " + std::to_string(values.size()) + " in " + std::to_string(context_->slots()) +
+                          " slots");
+  }
+  const std::size_t period = std::max(values.size(), kMinPeriod), mask = values.size() - 1;
+  const Embedding& tables = embedding(period);
+  Doubles storage(4 * period);
+  double* const re = storage.data();
+  double* const im = re + period;
+  for (std::size_t j = 0; j < period; ++j) {
+    const Value value = values[j & mask];
+    re[tables.position[j]] = real(value);
+    im[tables.position[j]] = tables.mirror[j] ? -imag(value) : imag(value);
+  }
+  tables.fft.inverse(re, im, re + 2 * period, im + 2 * period);
+  ring::AlignedVector<std::int64_t> rounded(2 * period);
+  const double largest = fft_kernel().round(rounded.data(), re + 2 * period, im + 2 * period, tables.twist_real.data(),
+                                            tables.twist_imag.data(), period, scale / static_cast<double>(period));
+  if (!(largest < 0x1p62)) {
+    throw InvalidArgument("a value times the scale 2^" + std::to_string(std::log2(scale)) +
+                          " is not finite or too large");
+  }
+  if constexpr (std::is_same_v<Value, double>) {
+    for (std::size_t j = 1; j < period; ++j) rounded[2 * period - j] = -rounded[j];
+    rounded[period] = 0;
+  }
+  return {rounded, largest};
+}
+
+Coefficients Encoder::coefficients(std::span<const double> values, double scale) const { return embed(values, scale); }
+
+Coefficients Encoder::coefficients(std::span<const Complex> values, double scale) const { return embed(values, scale); }
+
+void Encoder::require_fits(const Coefficients& coefficients, double scale, unsigned level) const {
+  if (level > context_->max_level()) throw InvalidArgument("level " + std::to_string(level) + " is above the highest");
+  if (coefficients.largest() < std::exp2(std::min(context_->log_q(level) - 1, 100.0))) return;
+  throw InvalidArgument("a value times the scale 2^" + std::to_string(std::log2(scale)) + " is too large for level " +
+                        std::to_string(level));
+}
+
+namespace {
+
+template <typename Value>
+std::vector<Value> padded(std::span<const Value> values, std::size_t slots) {
   if (values.size() > slots) {
     throw InvalidArgument(std::to_string(values.size()) + " values don't fit " + std::to_string(slots) + " slots");
   }
-  std::vector<Complex> embedded(slots);
-  for (std::size_t j = 0; j < values.size(); ++j) embedded[slot_[j]] = mirror_[j] ? std::conj(values[j]) : values[j];
-  transform(embedded, true);
-  const double factor = scale / static_cast<double>(slots);
-  const double bound = std::min(std::ldexp(1.0, 62), std::exp2(std::min(context_->log_q(level) - 1, 100.0)));
-  std::vector<std::int64_t> coefficients(2 * slots);
-  for (std::size_t j = 0; j < slots; ++j) {
-    const Complex z = product(embedded[j], std::conj(twist_[j])) * factor;
-    if (!(std::abs(z.real()) < bound) || !(std::abs(z.imag()) < bound)) {
-      throw InvalidArgument("a value times the scale 2^" + std::to_string(std::log2(scale)) +
-                            " is not finite or too large for level " + std::to_string(level));
-    }
-    coefficients[j] = std::llrint(z.real());
-    coefficients[j + slots] = std::llrint(z.imag());
-  }
-  ring::CoeffPoly poly(basis);
+  std::vector<Value> all(values.begin(), values.end());
+  all.resize(slots);
+  return all;
+}
+
+void require_level(const Context& context, unsigned level) {
+  if (level > context.max_level()) throw InvalidArgument("level " + std::to_string(level) + " is above the highest");
+}
+
+}  // namespace
+
+Plaintext Encoder::encode(std::span<const Complex> values, double scale, unsigned level) const {
+  require_level(*context_, level);
+  const auto all = padded(values, context_->slots());
+  return {to_ring(embed(std::span<const Complex>(all), scale), scale, context_->basis(level), level), scale};
+}
+
+Plaintext Encoder::encode(std::span<const double> values, double scale, unsigned level) const {
+  return encode_periodic(padded(values, context_->slots()), scale, level);
+}
+
+Plaintext Encoder::encode_periodic(std::span<const double> values, double scale, unsigned level) const {
+  require_level(*context_, level);
+  return {to_ring(embed(values, scale), scale, context_->basis(level), level), scale};
+}
+
+ring::EvalPoly Encoder::encode_extended(std::span<const double> values, double scale, unsigned level) const {
+  require_level(*context_, level);
+  const auto all = padded(values, context_->slots());
+  return to_ring(embed(std::span<const double>(all), scale), scale, context_->extended_basis(level), level);
+}
+
+Plaintext Encoder::encode_constant(double value, double scale, unsigned level) const {
+  return encode_periodic({&value, 1}, scale, level);
+}
+
+ring::EvalPoly Encoder::to_ring(const Coefficients& coefficients, double scale, const ring::BasisPtr& basis,
+                                unsigned level) const {
+  require_fits(coefficients, scale, level);
+  auto poly = ring::EvalPoly::uninitialised(basis);
+  const std::size_t run = poly.n() / coefficients.size();
   parallel_for(poly.limbs(), [&](std::size_t l) {
-    const ring::Modulus& q = basis->modulus(l);
-    for (std::size_t i = 0; i < poly.n(); ++i) poly.limb(l)[i] = q.from_signed(coefficients[i]);
+    // At the end of the limb, so that repeating its words from the front never overtakes them.
+    std::uint64_t* const out = poly.limb(l);
+    std::uint64_t* const words = out + poly.n() - coefficients.size();
+    coefficients.transform(words, basis->tables(l));
+    if (run == 1) return;
+    for (std::size_t i = 0; i < coefficients.size(); ++i) {
+      const std::uint64_t word = words[i];
+      std::fill_n(out + i * run, run, word);
+    }
   });
-  return ring::to_eval(std::move(poly));
+  return poly;
 }
 
 std::vector<Complex> Encoder::decode_complex(const Plaintext& plaintext) const {
   const std::size_t slots = context_->slots();
+  const Embedding& tables = embedding(slots);
   const ring::CoeffPoly poly = ring::to_coeff(plaintext.poly);
   Composer composer(*poly.basis());
-  std::vector<Complex> embedded(slots);
+  Doubles storage(4 * slots);
+  double* const re = storage.data();
+  double* const im = re + slots;
   for (std::size_t j = 0; j < slots; ++j) {
-    const Complex z(composer.compose(poly, j) / plaintext.scale, composer.compose(poly, j + slots) / plaintext.scale);
-    embedded[j] = product(z, twist_[j]);
+    const Complex c(composer.compose(poly, j) / plaintext.scale, composer.compose(poly, j + slots) / plaintext.scale);
+    const Complex z = product(c, {tables.twist_real[j], tables.twist_imag[j]});
+    const std::size_t position = tables.fft.position(j);
+    re[position] = z.real();
+    im[position] = z.imag();
   }
-  transform(embedded, false);
+  tables.fft.forward(re, im, re + 2 * slots, im + 2 * slots);
   std::vector<Complex> values(slots);
-  for (std::size_t j = 0; j < slots; ++j) values[j] = mirror_[j] ? std::conj(embedded[slot_[j]]) : embedded[slot_[j]];
+  for (std::size_t j = 0; j < slots; ++j) {
+    const Complex z(re[2 * slots + tables.slot[j]], im[2 * slots + tables.slot[j]]);
+    values[j] = tables.mirror[j] ? std::conj(z) : z;
+  }
   return values;
 }
 
