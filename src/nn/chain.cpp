@@ -104,6 +104,7 @@ class ChainBuilder {
   Form lower(const AveragePool& pool) { return mix(as_affine(to_linear(pool, 0, in_shape(), node_->shape))); }
   Form lower(const GlobalAveragePool& pool) { return mix(as_affine(to_linear(pool, 0, in_shape(), node_->shape))); }
   Form lower(const Gather&) { refuse_branch(); }
+  Form lower(const Product&) { refuse_branch(); }
   Form lower(const Reshape&) { return named(input()); }
   Form lower(const AddConst& add);
   Form lower(const MulConst& mul);

@@ -92,6 +92,12 @@ Values run(const Square&, const Call& call) {
   return y;
 }
 
+Values run(const Product&, const Call& call) {
+  Values y = call.x();
+  std::transform(y.begin(), y.end(), call.arguments[1]->begin(), y.begin(), std::multiplies<>());
+  return y;
+}
+
 Values run(const AveragePool& pool, const Call& call) {
   Values y;
   y.reserve(element_count(call.out_shape));

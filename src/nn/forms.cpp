@@ -4,6 +4,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "blindsight/base/error.h"
+
 namespace blindsight::nn {
 namespace {
 
@@ -100,6 +102,7 @@ class RootFinder {
   Form follow(const AddConst& add);
   Form follow(const MulConst& mul);
   Form follow(const Square&);
+  Form follow(const Product&);
   Form follow(const Add&);
   Form sum_of_branches();
 
@@ -141,6 +144,27 @@ Form RootFinder::follow(const Square&) {
     form.a[i] = b * b;
     form.b[i] = 2 * b * c;
     form.c[i] = c * c;
+  }
+  return form;
+}
+
+Form RootFinder::follow(const Product&) {
+  // The tensor that was there first is the activation's input, the other one was made from it.
+  const bool ordered = node_->inputs[0] < node_->inputs[1];
+  const Form& x = *input(ordered ? 0 : 1);
+  const Form& y = *input(ordered ? 1 : 0);
+  if (x.root != y.root || x.quadratic() || y.quadratic()) {
+    throw UnsupportedModel(label(*node_) + ": multiplies two tensors that aren't affine functions of the same one");
+  }
+  Form form = x;
+  form.before = united(x.before, y.before);
+  form.a.resize(form.size());
+  form.unit.resize(form.size());
+  for (std::size_t i = 0; i < form.size(); ++i) {
+    form.unit[i] = std::abs(x.b[i]);
+    form.a[i] = x.b[i] * y.b[i];
+    form.b[i] = x.b[i] * y.c[i] + x.c[i] * y.b[i];
+    form.c[i] = x.c[i] * y.c[i];
   }
   return form;
 }

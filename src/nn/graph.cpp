@@ -61,13 +61,14 @@ std::vector<std::size_t> last_readers(const Graph& graph) {
 }
 
 const char* kind_name(const Operation& operation) {
-  return std::visit(Overloaded{[](const Conv&) { return "Conv"; }, [](const Dense&) { return "Dense"; },
-                               [](const Add&) { return "Add"; }, [](const AddConst&) { return "AddConst"; },
-                               [](const MulConst&) { return "MulConst"; }, [](const Square&) { return "Square"; },
-                               [](const AveragePool&) { return "AveragePool"; },
-                               [](const GlobalAveragePool&) { return "GlobalAveragePool"; },
-                               [](const Reshape&) { return "Reshape"; }, [](const Gather&) { return "Gather"; }},
-                    operation);
+  return std::visit(
+      Overloaded{[](const Conv&) { return "Conv"; }, [](const Dense&) { return "Dense"; },
+                 [](const Add&) { return "Add"; }, [](const AddConst&) { return "AddConst"; },
+                 [](const MulConst&) { return "MulConst"; }, [](const Square&) { return "Square"; },
+                 [](const Product&) { return "Product"; }, [](const AveragePool&) { return "AveragePool"; },
+                 [](const GlobalAveragePool&) { return "GlobalAveragePool"; }, [](const Reshape&) { return "Reshape"; },
+                 [](const Gather&) { return "Gather"; }},
+      operation);
 }
 
 std::ostream& operator<<(std::ostream& out, const Graph& graph) {

@@ -51,6 +51,9 @@ struct MulConst {
 /// x², element by element.
 struct Square {};
 
+/// Product of two tensors of one shape, both affine, element by element, in the same third one.
+struct Product {};
+
 /// Mean over windows of a CHW image.
 struct AveragePool {
   Pair kernel{1, 1};
@@ -76,8 +79,8 @@ struct Gather {
   std::vector<double> constants;
 };
 
-using Operation =
-    std::variant<Conv, Dense, Add, AddConst, MulConst, Square, AveragePool, GlobalAveragePool, Reshape, Gather>;
+using Operation = std::variant<Conv, Dense, Add, AddConst, MulConst, Square, Product, AveragePool, GlobalAveragePool,
+                               Reshape, Gather>;
 
 /// One layer; its value is tensor number `index in Graph::nodes` + 1 (the graph's input is tensor 0).
 struct Node {

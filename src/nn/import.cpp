@@ -1,5 +1,6 @@
 #include "blindsight/nn/import.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "blindsight/base/error.h"
@@ -105,6 +106,7 @@ void Importer::read_input() {
   graph_.input_name = printable(image->name());
   graph_.input_shape = without_batch(shape);
   values_.emplace(image->name(), Signal{0, shape});
+  polynomials_ = {{0, 1}};
 }
 
 void Importer::visit(const onnx::NodeProto& node) {
@@ -193,14 +195,29 @@ void Importer::malformed(const std::string& reason) const { throw FormatError(la
 Signal Importer::emit(Operation operation, std::vector<std::size_t> inputs, Shape shape) {
   if (shape.empty() || shape[0] != 1) refuse("must keep the batch as its first axis");
   if (element_count(shape) > kMaxActivationElements) refuse("a result of " + to_string(shape) + " is too large");
+  polynomials_.push_back(polynomial_of(operation, inputs));
   graph_.nodes.push_back(
       {node_name(*node_), printable(node_->op_type()), std::move(operation), std::move(inputs), without_batch(shape)});
   return {graph_.nodes.size(), std::move(shape)};
 }
 
-void Importer::define(Value value) {
-  if (!values_.emplace(node_->output(0), std::move(value)).second) {
-    malformed("'" + printable(node_->output(0)) + "' is computed twice");
+Polynomial Importer::polynomial_of(const Operation& operation, const std::vector<std::size_t>& inputs) const {
+  const Polynomial fresh{graph_.nodes.size() + 1, 1};
+  const Polynomial& x = polynomials_[inputs[0]];
+  if (std::holds_alternative<AddConst>(operation) || std::holds_alternative<MulConst>(operation) ||
+      std::holds_alternative<Reshape>(operation)) {
+    return x;
+  }
+  if (std::holds_alternative<Square>(operation)) return {x.degree == 1 ? x.base : inputs[0], 2};
+  if (std::holds_alternative<Product>(operation)) return {x.base, 2};
+  if (!std::holds_alternative<Add>(operation)) return fresh;
+  const Polynomial& y = polynomials_[inputs[1]];
+  return x.base == y.base ? Polynomial{x.base, std::max(x.degree, y.degree)} : fresh;
+}
+
+void Importer::define(Value value, int output) {
+  if (!values_.emplace(node_->output(output), std::move(value)).second) {
+    malformed("'" + printable(node_->output(output)) + "' is computed twice");
   }
 }
 

@@ -55,8 +55,9 @@ struct QuadraticNetwork {
 
 /// How quadratic activations a·x² + b·x + c become monic squares.
 struct NetworkOptions {
-  /// The square is completed, a·(x + b/2a)² + rest, where |b/2a| is at most this; elsewhere (a = 0 included) the
-  /// stage that follows reads both the square and the value itself.
+  /// The square is completed, a·(x + b/2a)² + rest, where |b/2a| is at most this, in units of the tensor that the
+  /// graph squares (behind a batch norm, say); elsewhere (a = 0 included) the stage that follows reads both the square
+  /// and the value itself.
   double largest_shift = 64;
 };
 

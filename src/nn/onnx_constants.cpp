@@ -107,14 +107,9 @@ double apply_binary(const std::string& type, double x, double y, bool integer) {
   if (type == "Sub") return x - y;
   if (type == "Mul") return x * y;
   if (type == "Pow") return std::pow(x, y);
+  if (type == "Equal") return x == y;
+  if (type == "Div" && y == 0) throw InvalidArgument("divides by zero");
   return integer ? std::trunc(x / y) : x / y;
-}
-
-std::size_t normal_axis(std::int64_t axis, std::size_t rank) {
-  const auto signed_rank = static_cast<std::int64_t>(rank);
-  if (axis < -signed_rank || axis >= signed_rank)
-    throw InvalidArgument("axis " + std::to_string(axis) + " doesn't exist");
-  return axis < 0 ? axis + signed_rank : axis;
 }
 
 }  // namespace
@@ -144,6 +139,24 @@ Constant read_constant(const onnx::TensorProto& tensor, const std::string& owner
   return constant;
 }
 
+std::vector<std::int64_t> as_integers(const Constant& constant) {
+  std::vector<std::int64_t> values;
+  for (const double value : constant.data) {
+    if (std::abs(value) > 9e15) throw InvalidArgument("a shape or axis is out of range");
+    values.push_back(static_cast<std::int64_t>(value));
+  }
+  return values;
+}
+
+std::vector<std::int64_t> as_positions(const Constant& constant) {
+  constexpr double kLargest = static_cast<double>(std::int64_t{1} << 40);
+  std::vector<std::int64_t> values;
+  for (const double value : constant.data) {
+    values.push_back(static_cast<std::int64_t>(std::clamp(value, -kLargest, kLargest)));
+  }
+  return values;
+}
+
 /// Computes the node if all its inputs are constants.
 bool Importer::fold() {
   if (node_->op_type() == "Constant" || node_->op_type() == "Shape") return false;
@@ -159,16 +172,26 @@ bool Importer::fold() {
 
 Constant Importer::fold_node() {
   const std::string& type = node_->op_type();
-  if (type == "Add" || type == "Sub" || type == "Mul" || type == "Div" || type == "Pow") return fold_binary();
-  if (type == "Gather") return fold_gather();
+  if (type == "Add" || type == "Sub" || type == "Mul" || type == "Div" || type == "Pow" || type == "Equal") {
+    return fold_binary();
+  }
+  if (type == "Gather" || type == "Slice" || type == "Pad" || type == "Transpose" || type == "Expand") {
+    return fold_pick();
+  }
   if (type == "Concat") return fold_concat();
-  if (type == "Transpose") return fold_transpose();
   if (type == "Cast") return fold_cast();
+  if (type == "ConstantOfShape") return fold_filled();
+  if (type == "Range") return fold_range();
+  if (type == "Where") return fold_where();
   Constant result = need_constant(0, "input 0");
   if (type == "Neg") {
     for (double& value : result.data) value = -value;
   } else if (type == "Sqrt") {
     for (double& value : result.data) value = std::sqrt(value);
+  } else if (type == "Floor") {
+    for (double& value : result.data) value = std::floor(value);
+  } else if (type == "Ceil") {
+    for (double& value : result.data) value = std::ceil(value);
   } else if (type == "Unsqueeze" || type == "Squeeze" || type == "Reshape" || type == "Flatten") {
     result.shape = relabelled_shape(result.shape);
     if (constant_count(result.shape, label(*node_)) != static_cast<std::int64_t>(result.data.size())) {
@@ -180,15 +203,20 @@ Constant Importer::fold_node() {
   return result;
 }
 
+/// Elements of a broadcast result, which must not turn two vectors into a huge matrix.
+std::int64_t Importer::broadcast_count(const Shape& shape, std::size_t largest_part) const {
+  const std::int64_t count = constant_count(shape, label(*node_));
+  if (count > static_cast<std::int64_t>(std::max(largest_part, std::size_t{1} << 20))) {
+    refuse("its constant result of " + to_string(shape) + " is too large");
+  }
+  return count;
+}
+
 Constant Importer::fold_binary() const {
   const Constant& x = need_constant(0, "input 0");
   const Constant& y = need_constant(1, "input 1");
   Constant result{broadcast_shape(x.shape, y.shape), {}, x.integer && y.integer};
-  const std::int64_t count = constant_count(result.shape, label(*node_));
-  // Broadcasting must not turn two vectors into a huge matrix.
-  const std::size_t limit = std::max<std::size_t>({x.data.size(), y.data.size(), std::size_t{1} << 20});
-  if (count > static_cast<std::int64_t>(limit))
-    refuse("its constant result of " + to_string(result.shape) + " is too large");
+  const std::int64_t count = broadcast_count(result.shape, std::max(x.data.size(), y.data.size()));
   result.data.resize(count);
   for (std::size_t i = 0; i < result.data.size(); ++i) {
     result.data[i] = apply_binary(node_->op_type(), x.data[broadcast_index(i, result.shape, x.shape)],
@@ -197,42 +225,46 @@ Constant Importer::fold_binary() const {
   return result;
 }
 
-Constant Importer::fold_gather() const {
-  const Constant& x = need_constant(0, "input 0");
-  const Constant& indices = need_constant(1, "the index");
-  if (x.shape.size() != 1 || indices.shape.size() > 1 || normal_axis(attributes().integer("axis", 0), 1) != 0) {
-    refuse("only elements of constant vectors can be gathered");
+Constant Importer::fold_filled() {
+  Constant result{as_integers(need_constant(0, "the shape")), {}, false};
+  double value = 0;
+  if (const onnx::TensorProto* tensor = attributes().tensor("value")) {
+    const Constant single = read_constant(*tensor, label(*node_));
+    if (single.data.size() != 1) malformed("has several values");
+    value = single.data[0];
+    result.integer = single.integer;
   }
-  Constant result{indices.shape, {}, x.integer};
-  for (const double index : indices.data) {
-    if (std::abs(index) > static_cast<double>(x.data.size())) malformed("index out of range");
-    result.data.push_back(x.data[normal_axis(static_cast<std::int64_t>(index), x.data.size())]);
-  }
+  const std::int64_t count = constant_count(result.shape, label(*node_));
+  if (result.shape.size() > 8 || count > kMaxActivationElements) refuse("its result is too large");
+  result.data.assign(count, value);
   return result;
 }
 
-Constant Importer::fold_concat() const {
-  Constant result{{0}, {}, true};
-  for (int k = 0; k < node_->input_size(); ++k) {
-    const Constant& part = need_constant(k, "every part");
-    if (part.shape.size() != 1) refuse("only constant vectors can be concatenated");
-    result.data.insert(result.data.end(), part.data.begin(), part.data.end());
-    result.integer = result.integer && part.integer;
+Constant Importer::fold_range() {
+  const Constant* parts[3];
+  for (int k = 0; k < 3; ++k) {
+    parts[k] = &need_constant(k, "start, limit and step");
+    if (parts[k]->data.size() != 1) malformed("start, limit and step must be single numbers");
   }
-  result.shape[0] = static_cast<std::int64_t>(result.data.size());
+  const double start = parts[0]->data[0];
+  const double step = parts[2]->data[0];
+  const double count = std::max(0.0, std::ceil((parts[1]->data[0] - start) / step));
+  if (!(count <= kMaxActivationElements)) refuse("its result is too long");
+  Constant result{{static_cast<std::int64_t>(count)}, {}, parts[0]->integer};
+  for (std::int64_t i = 0; i < result.shape[0]; ++i) result.data.push_back(start + static_cast<double>(i) * step);
   return result;
 }
 
-Constant Importer::fold_transpose() const {
-  const Constant& x = need_constant(0, "input 0");
-  if (x.shape.size() != 2) refuse("only constant matrices can be transposed");
-  const auto order = attributes().integers("perm");
-  if (order && *order == Shape{0, 1}) return x;
-  if (order && *order != Shape{1, 0}) malformed("perm isn't a permutation of two axes");
-  Constant result{{x.shape[1], x.shape[0]}, {}, x.integer};
-  result.data.reserve(x.data.size());
-  for (std::int64_t c = 0; c < x.shape[1]; ++c) {
-    for (std::int64_t r = 0; r < x.shape[0]; ++r) result.data.push_back(x.data[r * x.shape[1] + c]);
+Constant Importer::fold_where() const {
+  const Constant& condition = need_constant(0, "the condition");
+  const Constant& x = need_constant(1, "input 1");
+  const Constant& y = need_constant(2, "input 2");
+  Constant result{broadcast_shape(condition.shape, broadcast_shape(x.shape, y.shape)), {}, x.integer && y.integer};
+  result.data.resize(broadcast_count(result.shape, std::max({condition.data.size(), x.data.size(), y.data.size()})));
+  for (std::size_t i = 0; i < result.data.size(); ++i) {
+    const bool chosen = condition.data[broadcast_index(i, result.shape, condition.shape)] != 0;
+    const Constant& source = chosen ? x : y;
+    result.data[i] = source.data[broadcast_index(i, result.shape, source.shape)];
   }
   return result;
 }
@@ -242,6 +274,9 @@ Constant Importer::fold_cast() const {
   const std::int64_t type = attributes().integer("to", 0);
   if (is_floating(type)) {
     result.integer = false;
+  } else if (type == onnx::TensorProto::BOOL) {
+    result.integer = true;
+    for (double& value : result.data) value = value != 0;
   } else if (type == onnx::TensorProto::INT64 || type == onnx::TensorProto::INT32) {
     result.integer = true;
     for (double& value : result.data) value = std::trunc(value);

@@ -12,6 +12,7 @@
 
 #include "blindsight/nn/graph.h"
 #include "blindsight/nn/onnx_attributes.h"
+#include "blindsight/nn/onnx_selection.h"
 
 namespace blindsight::nn {
 
@@ -29,10 +30,30 @@ struct Signal {
   bool after_softmax = false;
 };
 
+/// A tensor as a polynomial of degree 1 or 2 in another one.
+struct Polynomial {
+  std::size_t base;
+  int degree;
+};
+
 using Value = std::variant<Constant, Signal>;
 
 /// Reads the tensor's data. `owner` stands in messages. Throws FormatError or UnsupportedModel.
 Constant read_constant(const onnx::TensorProto& tensor, const std::string& owner);
+
+/// The values as integers; throws InvalidArgument beyond 9e15.
+std::vector<std::int64_t> as_integers(const Constant& constant);
+
+/// The same, values beyond 2^40 brought down to it: what ends a slice "at the end" is larger than any extent.
+std::vector<std::int64_t> as_positions(const Constant& constant);
+
+/// Elements picked from a tensor, in a shape that may have other axes than the selection's.
+struct Picked {
+  explicit Picked(Selection picked) : selection(std::move(picked)), shape(selection.shape()) {}
+  Selection selection;
+  Shape shape;
+  double fill = 0;
+};
 
 /// Number of elements; throws FormatError where an extent is negative or the product too large.
 std::int64_t constant_count(const Shape& shape, const std::string& owner);
@@ -63,7 +84,9 @@ class Importer {
   [[noreturn]] void malformed(const std::string& reason) const;
   /// Adds a layer and returns its value; `shape` has the batch axis.
   Signal emit(Operation operation, std::vector<std::size_t> inputs, Shape shape);
-  void define(Value value);
+  void define(Value value, int output = 0);
+  /// What the layer makes of its inputs, as polynomials.
+  Polynomial polynomial_of(const Operation& operation, const std::vector<std::size_t>& inputs) const;
   /// Accounts for elements that the file itself does not hold, so that no small file takes much memory.
   void charge(std::int64_t elements);
 
@@ -71,10 +94,11 @@ class Importer {
   bool fold();
   Constant fold_node();
   Constant fold_binary() const;
-  Constant fold_gather() const;
-  Constant fold_concat() const;
-  Constant fold_transpose() const;
   Constant fold_cast() const;
+  Constant fold_filled();
+  Constant fold_range();
+  Constant fold_where() const;
+  std::int64_t broadcast_count(const Shape& shape, std::size_t largest_part) const;
 
   // onnx_layers.cpp
   void lower();
@@ -84,6 +108,7 @@ class Importer {
   void lower_binary();
   void lower_with_constant(const Signal& x, const Constant& c, bool constant_first);
   void lower_two_signals(const Signal& x, const Signal& y);
+  void lower_product(const Signal& x, const Signal& y);
   void lower_pow();
   void lower_negation();
   void lower_gemm();
@@ -97,6 +122,23 @@ class Importer {
   Shape relabelled_shape(const Shape& shape) const;
   Shape reshape_target(const Shape& shape, const std::vector<std::int64_t>& target, bool allow_zero) const;
   std::optional<std::vector<std::int64_t>> axes() const;
+
+  // onnx_gathers.cpp
+  std::optional<std::vector<std::int64_t>> listed(int k, const char* name) const;
+  Picked pick(const Shape& shape) const;
+  Picked pick_slice(const Shape& shape) const;
+  Picked pick_padded(const Shape& shape) const;
+  Picked pick_transposed(const Shape& shape) const;
+  Picked pick_expanded(const Shape& shape) const;
+  Picked pick_indices(const Shape& shape) const;
+  Picked pick_shuffled(const Shape& shape) const;
+  Constant fold_pick();
+  void lower_pick();
+  Signal emit_picked(const Signal& x, const Picked& picked);
+  Shape concatenated_shape(std::size_t& axis) const;
+  Constant fold_concat();
+  void lower_concat();
+  void lower_split();
 
   // onnx_windows.cpp
   void lower_conv();
@@ -114,6 +156,8 @@ class Importer {
   std::int64_t opset_;
   Graph graph_;
   std::map<std::string, Value> values_;
+  /// Of every tensor, what it is a polynomial in, element by element.
+  std::vector<Polynomial> polynomials_;
   const onnx::NodeProto* node_ = nullptr;
 };
 

@@ -10,15 +10,6 @@
 namespace blindsight::nn {
 namespace {
 
-std::vector<std::int64_t> as_integers(const Constant& constant) {
-  std::vector<std::int64_t> values;
-  for (const double value : constant.data) {
-    if (std::abs(value) > 9e15) throw InvalidArgument("a shape or axis is out of range");
-    values.push_back(static_cast<std::int64_t>(value));
-  }
-  return values;
-}
-
 bool all_equal_to(const Constant& constant, double value) {
   return !constant.data.empty() &&
          std::all_of(constant.data.begin(), constant.data.end(), [&](double x) { return x == value; });
@@ -31,11 +22,15 @@ void Importer::lower() {
                                                                     {"AveragePool", &Importer::lower_average_pool},
                                                                     {"BatchNormalization", &Importer::lower_batch_norm},
                                                                     {"Cast", &Importer::lower_identity},
+                                                                    {"Concat", &Importer::lower_concat},
                                                                     {"Constant", &Importer::lower_constant},
                                                                     {"Conv", &Importer::lower_conv},
+                                                                    {"DepthToSpace", &Importer::lower_pick},
                                                                     {"Div", &Importer::lower_binary},
                                                                     {"Dropout", &Importer::lower_identity},
+                                                                    {"Expand", &Importer::lower_pick},
                                                                     {"Flatten", &Importer::lower_relabel},
+                                                                    {"Gather", &Importer::lower_pick},
                                                                     {"Gemm", &Importer::lower_gemm},
                                                                     {"GlobalAveragePool", &Importer::lower_global_pool},
                                                                     {"Identity", &Importer::lower_identity},
@@ -43,13 +38,18 @@ void Importer::lower() {
                                                                     {"MatMul", &Importer::lower_matmul},
                                                                     {"Mul", &Importer::lower_binary},
                                                                     {"Neg", &Importer::lower_negation},
+                                                                    {"Pad", &Importer::lower_pick},
                                                                     {"Pow", &Importer::lower_pow},
                                                                     {"ReduceMean", &Importer::lower_reduce_mean},
                                                                     {"Reshape", &Importer::lower_relabel},
                                                                     {"Shape", &Importer::lower_shape},
+                                                                    {"Slice", &Importer::lower_pick},
                                                                     {"Softmax", &Importer::lower_softmax},
+                                                                    {"SpaceToDepth", &Importer::lower_pick},
+                                                                    {"Split", &Importer::lower_split},
                                                                     {"Squeeze", &Importer::lower_relabel},
                                                                     {"Sub", &Importer::lower_binary},
+                                                                    {"Transpose", &Importer::lower_pick},
                                                                     {"Unsqueeze", &Importer::lower_relabel}};
   const auto entry = table.find(node_->op_type());
   if (entry == table.end()) refuse("can't be applied to encrypted values: " + operator_hint(node_->op_type()));
@@ -168,16 +168,28 @@ void Importer::lower_two_signals(const Signal& x, const Signal& y) {
     refuse("works on shapes " + to_string(x.shape) + " and " + to_string(y.shape) + "; they must be the same");
   }
   if (type == "Mul") {
-    if (x.tensor != y.tensor) {
-      refuse(
-          "multiplies two different tensors; only squares (x*x) can be evaluated; write a quadratic "
-          "activation as a*x*x + b*x + c");
-    }
+    if (x.tensor != y.tensor) return lower_product(x, y);
     return define(emit(Square{}, {x.tensor}, x.shape));
   }
   std::size_t second = y.tensor;
   if (type == "Sub") second = emit(MulConst{{-1.0}}, {y.tensor}, y.shape).tensor;
   define(emit(Add{}, {x.tensor, second}, x.shape));
+}
+
+/// (a·x + b)·(c·x + d), element by element: what (a*x)*x or x*(a*x + b) come to.
+void Importer::lower_product(const Signal& x, const Signal& y) {
+  const Polynomial& p = polynomials_[x.tensor];
+  const Polynomial& q = polynomials_[y.tensor];
+  if (p.base != q.base) {
+    refuse(
+        "multiplies two different tensors; only squares (x*x) can be evaluated; write a quadratic "
+        "activation as a*x*x + b*x + c");
+  }
+  if (p.degree + q.degree > 2) {
+    refuse("gives a polynomial of degree " + std::to_string(p.degree + q.degree) +
+           "; only quadratic activations (a*x*x + b*x + c) can be evaluated; retrain with one");
+  }
+  define(emit(Product{}, {x.tensor, y.tensor}, x.shape));
 }
 
 void Importer::lower_pow() {
