@@ -11,6 +11,9 @@
 
 namespace blindsight::ring {
 
+/// Most terms of a linear combination (Kernels::combine).
+inline constexpr std::size_t kMaxCombineTerms = 25;
+
 /// A table of functions over arrays of n words, n a multiple of 16, arrays 64-byte aligned, words in [0, q).
 /// Results are fully reduced to [0, q), so every implementation gives the same bits. `out` may equal an input
 /// except in permute.
@@ -32,6 +35,18 @@ struct Kernels {
   /// out = Σ_i a[i]·b[i] over `terms` pairs of arrays (1 .. 4096), one reduction at the end.
   void (*dot)(std::uint64_t* out, const std::uint64_t* const* a, const std::uint64_t* const* b, std::size_t terms,
               std::size_t n, const Modulus& q);
+  /// The same for two arrays b0 and b1, which share the loads of a.
+  void (*dot_pair)(std::uint64_t* out0, std::uint64_t* out1, const std::uint64_t* const* a,
+                   const std::uint64_t* const* b0, const std::uint64_t* const* b1, std::size_t terms, std::size_t n,
+                   const Modulus& q);
+  /// out[t] = Σ_j weights[t·terms + j]·a[j] mod q[t] for `targets` primes: words of a below 2^50, whatever the primes,
+  /// weights in [0, q[t]), 1 .. kMaxCombineTerms terms, one reduction at the end. No output may be an input.
+  void (*combine)(std::uint64_t* const* out, const std::uint64_t* const* a, const std::uint64_t* weights,
+                  std::size_t targets, std::size_t terms, std::size_t n, const Modulus* const* q);
+  /// out = ⌊1/2 + Σ_j a[j]·factors[j]⌋ in double precision, every operation rounded, in this order: the same bits
+  /// everywhere. Words of a below 2^50, the sum in [0, 2^50).
+  void (*round_sum)(std::uint64_t* out, const std::uint64_t* const* a, const double* factors, std::size_t terms,
+                    std::size_t n);
   /// out = a·w, w in [0, q).
   void (*mul_scalar)(std::uint64_t* out, const std::uint64_t* a, std::uint64_t w, std::size_t n, const Modulus& q);
   /// out = (a − b)·w: the tail of rescaling and ModDown.
@@ -40,7 +55,8 @@ struct Kernels {
   /// Words of [0, from) read as integers in [-from/2, from/2], reduced mod `to`.
   void (*switch_modulus)(std::uint64_t* out, const std::uint64_t* a, std::size_t n, const Modulus& from,
                          const Modulus& to);
-  /// out[i] = a[index[i]].
+  /// out[i] = a[index[i]], for an index of automorphism_index: aligned runs of 16 come from aligned runs of 16, and so
+  /// do their halves and quarters.
   void (*permute)(std::uint64_t* out, const std::uint64_t* a, const std::uint32_t* index, std::size_t n);
 
   /// Products with plaintexts of a subring whose transforms read the same from both ends, in [0, n/2) and mirrored:

@@ -23,6 +23,7 @@ struct Avx2Policy {
         : word(set(c.q)),
           q(_mm256_set1_pd(static_cast<double>(c.q))),
           inverse(_mm256_set1_pd(1.0 / static_cast<double>(c.q))) {}
+    Q(W as_word, V as_real, V its_inverse) : word(as_word), q(as_real), inverse(its_inverse) {}
     W word;
     V q, inverse;
   };
@@ -164,7 +165,7 @@ struct Avx2Policy {
     const W high = add(add(sum.high, _mm256_srli_epi64(sum.middle, 25)), _mm256_srli_epi64(low, 50));
     const W bottom = _mm256_or_si256(_mm256_and_si256(low, set((std::uint64_t{1} << 50) - 1)),
                                      _mm256_slli_epi64(_mm256_and_si256(high, set(3)), 50));
-    const Q q = {set(target.q), _mm256_set1_pd(target.real_q), _mm256_set1_pd(target.inverse)};
+    const Q q(set(target.q), _mm256_set1_pd(target.real_q), _mm256_set1_pd(target.inverse));
     const V top = mul_lazy(q, wide_to_double(_mm256_srli_epi64(high, 2)), factor(target.word));
     return to_word(positive(q, tame(q, _mm256_add_pd(top, tame(q, to_double(bottom))))));
   }

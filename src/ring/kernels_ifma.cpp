@@ -23,9 +23,16 @@ struct IfmaLanes {
   }
   static Vector multiply_add_low(Vector c, Vector a, Vector b) { return _mm512_madd52lo_epu64(c, a, b); }
   static Vector multiply_add_high(Vector c, Vector a, Vector b) { return _mm512_madd52hi_epu64(c, a, b); }
-  static Vector gather(const std::uint64_t* a, const std::uint32_t* index) {
-    return _mm512_i32gather_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), a, 8);
+  static Vector pick(const std::uint64_t* a, const std::uint32_t* index) {  // of eight words
+    const Vector wide = _mm512_cvtepu32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)));
+    return _mm512_permutexvar_epi64(wide, load(a));  // looks at three bits of each
   }
+  using Doubles = __m512d;
+  static Doubles set_double(double x) { return _mm512_set1_pd(x); }
+  static Doubles add_doubles(Doubles a, Doubles b) { return _mm512_add_pd(a, b); }
+  static Doubles multiply_doubles(Doubles a, Doubles b) { return _mm512_mul_pd(a, b); }
+  static Doubles word_to_double(Vector x) { return _mm512_cvtepu64_pd(x); }
+  static Vector truncated(Doubles x) { return _mm512_cvttpd_epu64(x); }
   static Vector reverse(Vector a) { return _mm512_permutexvar_epi64(_mm512_setr_epi64(7, 6, 5, 4, 3, 2, 1, 0), a); }
   /// Every word 2^kLogRun times.
   template <unsigned kLogRun>

@@ -59,8 +59,32 @@ struct ModelLanes {
     return each(
         [&](unsigned i) { return c.lane[i] + static_cast<std::uint64_t>(product52(a.lane[i], b.lane[i]) >> 52); });
   }
-  static Vector gather(const std::uint64_t* a, const std::uint32_t* index) {
-    return each([&](unsigned i) { return a[index[i]]; });
+  static Vector pick(const std::uint64_t* a, const std::uint32_t* index) {
+    return each([&](unsigned i) { return a[index[i] % 8]; });
+  }
+  struct Doubles {
+    double lane[8];
+  };
+  template <typename Lane>
+  static Doubles each_double(Lane lane) {
+    Doubles v;
+    for (unsigned i = 0; i < 8; ++i) v.lane[i] = lane(i);
+    return v;
+  }
+  static Doubles set_double(double x) {
+    return each_double([x](unsigned) { return x; });
+  }
+  static Doubles add_doubles(const Doubles& a, const Doubles& b) {
+    return each_double([&](unsigned i) { return a.lane[i] + b.lane[i]; });
+  }
+  static Doubles multiply_doubles(const Doubles& a, const Doubles& b) {
+    return each_double([&](unsigned i) { return a.lane[i] * b.lane[i]; });
+  }
+  static Doubles word_to_double(const Vector& x) {
+    return each_double([&](unsigned i) { return static_cast<double>(x.lane[i]); });
+  }
+  static Vector truncated(const Doubles& x) {
+    return each([&](unsigned i) { return static_cast<std::uint64_t>(x.lane[i]); });
   }
   static Vector reverse(const Vector& a) {
     return each([&](unsigned i) { return a.lane[7 - i]; });

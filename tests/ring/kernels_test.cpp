@@ -6,6 +6,7 @@
 #include <string>
 
 #include "blindsight/base/error.h"
+#include "blindsight/ring/poly.h"
 #include "common.h"
 
 namespace blindsight::ring {
@@ -128,15 +129,132 @@ TEST(Kernels, SwitchModulusIsCentredAndExact) {
   });
 }
 
+TEST(Kernels, DotPair) {
+  for_each_prime([](const Modulus& q, std::mt19937_64& random) {
+    for (const std::size_t terms : {1U, 2U, 5U, 40U}) {
+      std::vector<Words> words;
+      std::vector<const std::uint64_t*> rows;
+      for (std::size_t t = 0; t < 3 * terms; ++t) words.push_back(random_words(kN, q, random));
+      for (const Words& w : words) rows.push_back(w.data());
+      for (const Kernels* k : all_kernels()) {
+        Words first(kN), second(kN), expected(kN);
+        k->dot_pair(first.data(), second.data(), rows.data(), rows.data() + terms, rows.data() + 2 * terms, terms, kN,
+                    q);
+        k->dot(expected.data(), rows.data(), rows.data() + terms, terms, kN, q);
+        ASSERT_EQ(first, expected) << k->name << " q " << q.value();
+        k->dot(expected.data(), rows.data(), rows.data() + 2 * terms, terms, kN, q);
+        ASSERT_EQ(second, expected) << k->name << " q " << q.value();
+      }
+    }
+  });
+}
+
+// Against 128-bit integers: any words below 2^50, targets of every width at once, every number of targets that the
+// kernels group differently, more words than a block.
+TEST(Kernels, Combine) {
+  std::mt19937_64 random(7);
+  std::vector<Modulus> primes;
+  for (const std::uint64_t prime : edge_primes(16)) primes.emplace_back(prime);
+  primes.emplace_back(3);
+  primes.emplace_back(97);
+  const std::uint64_t largest = (std::uint64_t{1} << 50) - 1;
+  for (const std::size_t n : {std::size_t{16}, kN, std::size_t{272}}) {
+    for (const std::size_t terms : {std::size_t{1}, std::size_t{2}, std::size_t{8}, kMaxCombineTerms}) {
+      std::vector<Words> a(terms, Words(n));
+      std::vector<const std::uint64_t*> rows;
+      for (Words& row : a) {
+        for (std::uint64_t& w : row) w = random() % 3 == 0 ? largest : random() & largest;
+        rows.push_back(row.data());
+      }
+      for (const std::size_t targets : {1U, 2U, 3U, 4U, 7U, 18U}) {
+        std::vector<const Modulus*> q;
+        std::vector<std::uint64_t> weights;
+        for (std::size_t t = 0; t < targets; ++t) {
+          q.push_back(&primes[(t * 5 + terms + n) % primes.size()]);
+          for (std::size_t j = 0; j < terms; ++j)
+            weights.push_back(random() % 3 == 0 ? q[t]->value() - 1 : random() % q[t]->value());
+        }
+        for (const Kernels* k : all_kernels()) {
+          std::vector<Words> out(targets, Words(n));
+          std::vector<std::uint64_t*> to;
+          for (Words& row : out) to.push_back(row.data());
+          k->combine(to.data(), rows.data(), weights.data(), targets, terms, n, q.data());
+          for (std::size_t t = 0; t < targets; ++t)
+            for (std::size_t i = 0; i < n; ++i) {
+              std::uint64_t expected = 0;
+              for (std::size_t j = 0; j < terms; ++j)
+                expected = q[t]->add(expected, q[t]->mul(q[t]->reduce(a[j][i]), weights[t * terms + j]));
+              ASSERT_EQ(out[t][i], expected) << k->name << " q " << q[t]->value() << " terms " << terms;
+            }
+        }
+      }
+    }
+  }
+}
+
+// The largest of everything, and nothing.
+TEST(Kernels, CombineOfTheLargestTerms) {
+  const std::uint64_t largest = (std::uint64_t{1} << 50) - 1;
+  for (const std::uint64_t prime : edge_primes(16)) {
+    const Modulus q(prime);
+    const Modulus* const to = &q;
+    for (const std::uint64_t x : {std::uint64_t{0}, std::uint64_t{1}, largest}) {
+      const Words words(16, x);
+      const std::vector<const std::uint64_t*> rows(kMaxCombineTerms, words.data());
+      for (const std::uint64_t w : {std::uint64_t{0}, prime / 2, prime - 1}) {
+        const std::vector<std::uint64_t> weights(kMaxCombineTerms, w);
+        for (const Kernels* k : all_kernels()) {
+          Words out(16);
+          std::uint64_t* const into = out.data();
+          k->combine(&into, rows.data(), weights.data(), 1, kMaxCombineTerms, 16, &to);
+          ASSERT_EQ(out, Words(16, q.mul(q.reduce(kMaxCombineTerms), q.mul(q.reduce(x), w))))
+              << k->name << " q " << prime;
+        }
+      }
+    }
+  }
+}
+
+TEST(Kernels, RoundSumHasTheSameBitsEverywhere) {
+  std::mt19937_64 random(8);
+  for (const std::size_t terms : {1U, 3U, 24U}) {
+    std::vector<Words> a(terms, Words(kN));
+    std::vector<const std::uint64_t*> rows;
+    std::vector<double> factors;
+    for (Words& row : a) {
+      factors.push_back(1 / static_cast<double>((std::uint64_t{1} << 49) + random() % (std::uint64_t{1} << 49)));
+      const auto most = static_cast<std::uint64_t>(1 / factors.back());
+      // Halves make ties: two of them and the half before them are just below or just above an integer.
+      for (std::uint64_t& w : row) w = random() % 2 == 0 ? most / 2 + random() % 3 : random() % most;
+      rows.push_back(row.data());
+    }
+    for (const Kernels* k : all_kernels()) {
+      Words out(kN);
+      k->round_sum(out.data(), rows.data(), factors.data(), terms, kN);
+      for (std::size_t i = 0; i < kN; ++i) {
+        volatile double sum = 0.5;  // no fused operation: every product and sum is rounded
+        for (std::size_t j = 0; j < terms; ++j) {
+          volatile const double product = static_cast<double>(a[j][i]) * factors[j];
+          sum = sum + product;
+        }
+        ASSERT_EQ(out[i], static_cast<std::uint64_t>(sum)) << k->name << " terms " << terms;
+      }
+    }
+  }
+}
+
 TEST(Kernels, Permute) {
   std::mt19937_64 random(6);
-  const Words a = random_words(kN, Modulus(97), random);
-  std::vector<std::uint32_t> index(kN);
-  for (auto& i : index) i = static_cast<std::uint32_t>(random() % kN);
-  for (const Kernels* k : all_kernels()) {
-    Words out(kN);
-    k->permute(out.data(), a.data(), index.data(), kN);
-    for (std::size_t i = 0; i < kN; ++i) ASSERT_EQ(out[i], a[index[i]]) << k->name;
+  for (const std::size_t n : {16U, 128U, 4096U}) {
+    const Words a = random_words(n, Modulus((std::uint64_t{1} << 50) - 27), random);
+    for (const std::uint32_t g : {1U, 3U, 5U, 27U, static_cast<std::uint32_t>(2 * n - 1)}) {
+      const auto index = automorphism_index(n, g);
+      for (const Kernels* k : all_kernels()) {
+        Words out(n);
+        k->permute(out.data(), a.data(), index.data(), n);
+        for (std::size_t i = 0; i < n; ++i) ASSERT_EQ(out[i], a[index[i]]) << k->name;
+      }
+    }
   }
 }
 
