@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "blindsight/base/error.h"
-#include "blindsight/nn/affine.h"
 #include "blindsight/nn/import.h"
+#include "blindsight/nn/network.h"
 #include "model_builder.h"
 
 namespace blindsight::nn {
@@ -16,7 +16,7 @@ using namespace testing;
 void expect_survival(const Bytes& bytes) {
   try {
     const Graph graph = import_onnx(bytes, "damaged.onnx");
-    if (element_count(graph.input_shape) <= 4096 && graph.nodes.size() < 64) to_chain(graph);
+    if (element_count(graph.input_shape) <= 4096 && graph.nodes.size() < 64) to_network(graph);
   } catch (const Error&) {
   }
 }

@@ -87,10 +87,14 @@ TEST(Refusals, SoftmaxInTheMiddle) {
 
 TEST(Refusals, ProductsAndPowers) {
   ModelBuilder product({1, 1, 2, 2});
-  product.weight("c", {}, {2});
-  product.node("Mul", "twice", {"x", "c"});
-  product.node("Mul", "product", {"twice", "x"});
+  product.weight("w", {1, 1, 1, 1}, {2});
+  product.node("Conv", "conv", {"x", "w"});
+  product.node("Mul", "product", {"conv", "x"});
   expect_refusal<UnsupportedModel>(product, {"'product' (Mul)", "a*x*x"});
+  ModelBuilder third({1, 1, 2, 2});
+  third.node("Mul", "square", {"x", "x"});
+  third.node("Mul", "third", {"square", "x"});
+  expect_refusal<UnsupportedModel>(third, {"'third' (Mul)", "degree 3"});
   ModelBuilder cube({1, 1, 2, 2});
   cube.weight("three", {}, {3});
   cube.node("Pow", "cube", {"x", "three"});
