@@ -132,9 +132,9 @@ void bench_models(Bench& bench) {
     const std::string entry = "infer/" + name;
     if (!bench.wants(entry)) continue;
     const Model model = load_model(name);
-    const compiler::Compiled compiled = compile_model(model);
-    const Session session(compiled, model.card_json);
+    compiler::Compiled compiled = compile_model(model);
     const std::vector<double> black(compiled.program.input_elements);
+    const Session session(std::move(compiled.program), model.card_json, kDefaultMemoryBudget);
     bench.measure_reported(entry, [&] { return session.classify(black).infer_ms; });
   }
 }

@@ -26,7 +26,7 @@ void classify(const Options& options) {
   const Model model = load_model(options.model, options.card);
   std::vector<std::vector<double>> tensors;
   for (const fs::path& image : options.images) tensors.push_back(read_tensor(image, model.card, options.resize));
-  const Session session(compile_model(model, options.compile), model.card_json);
+  const Session session(compile_model(model, options.compile).program, model.card_json, options.compile.memory_budget);
   Json images = Json::array();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const Passage passage = session.classify(tensors[i]);

@@ -29,8 +29,10 @@ Json to_json(const std::string& name, const compiler::Report& report, std::size_
     layers.push_back({{"name", layer.name},
                       {"rows", layer.rows},
                       {"columns", layer.columns},
+                      {"ciphertexts", layer.ciphertexts},
                       {"diagonals", layer.diagonals},
-                      {"rotations", layer.rotations},
+                      {"babies", layer.babies},
+                      {"giants", layer.giants},
                       {"folds", layer.folds},
                       {"level", layer.level}});
   }
@@ -39,6 +41,7 @@ Json to_json(const std::string& name, const compiler::Report& report, std::size_
           {"depth", report.depth},
           {"parameters",
            {{"log_n", report.log_n},
+            {"period", report.period},
             {"log_q", report.log_q},
             {"log_p", report.log_p},
             {"security_bits", 128},
@@ -52,6 +55,8 @@ Json to_json(const std::string& name, const compiler::Report& report, std::size_
             {"result", report.result_bytes},
             {"eval_keys", report.evaluation_key_bytes},
             {"server_memory", report.memory_bytes},
+            {"encoded_weights", report.encoded_weights},
+            {"kept_weights", report.kept_weights},
             {"plan", plan_bytes},
             {"manifest", manifest_bytes}}},
           {"predicted_logit_error", report.predicted_logit_error},
@@ -83,9 +88,11 @@ void compile(const Options& options) {
 
 void add_compile(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(app, globals, "compile", "Turn an ONNX network into a plan and a manifest",
-                                  "  blindsight compile tenseal-mnist -o mnist\n"
-                                  "  blindsight compile net.onnx --card net-card.json -o net --precision 0.001");
+  CLI::App* command =
+      add_command(app, globals, "compile", "Turn an ONNX network into a plan and a manifest",
+                  "  blindsight compile tenseal-mnist -o mnist\n"
+                  "  blindsight compile net.onnx --card net-card.json -o net --precision 0.001 --memory-budget 3G\n"
+                  "  blindsight compile net.onnx -o net --calibration cifar-10");
   command->add_option("MODEL", options->model, "ONNX file, or a name that `blindsight models` lists")->required();
   command->add_option("--card", options->card, "Card (default: the .json beside the model)");
   command->add_option("-o,--output", options->output, "Folder for plan.bs and manifest.bs")->required();

@@ -43,7 +43,10 @@ void decrypt(const Options& options) {
   const std::string what = options.input.string();
   const auto results = ckks::read_result_file(read_file(options.input), *files.client.context(), what);
   std::vector<std::vector<double>> logits;
-  for (const auto& result : results) {
+  const std::size_t each = files.client.output_ciphertexts();
+  const std::size_t images = images_in(results.size(), each, what);
+  for (std::size_t i = 0; i < images; ++i) {
+    const auto result = std::span(results).subspan(i * each, each);
     logits.push_back(decrypt_checked(files.client, files.secret, result, what));
     if (options.noise_bits) flood(logits.back(), std::exp2(*options.noise_bits) * compiler::Options{}.precision);
   }

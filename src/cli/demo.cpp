@@ -87,7 +87,7 @@ void demo(const Options& options) {
   const Model model = load_model(options.model);
   const compiler::Compiled compiled = compile_model(model);
   const double compile_ms = watch.lap_ms();
-  const Session session(compiled, model.card_json);
+  const Session session(compiled.program, model.card_json, kDefaultMemoryBudget);
   const compiler::Report& report = compiled.report;
   fmt::print(
       "Blindsight: ten drawn digits, each encrypted, classified by a network that never sees it, decrypted.\n"
@@ -95,7 +95,8 @@ void demo(const Options& options) {
       model.name, report.log_n, report.log_q + report.log_p, report.log_qp_limit);
 
   const std::vector<vision::Sample> samples = vision::sample_digits(options.seed);
-  session.classify(vision::preprocess(samples.at(0).image, model.card, true));  // warms caches up
+  TravelBytes bytes;
+  session.classify(vision::preprocess(samples.at(0).image, model.card, true), nullptr, &bytes);  // warms caches up
   Passage sum;
   int right = 0;
   std::vector<Panel> panels;
@@ -105,7 +106,6 @@ void demo(const Options& options) {
   }
 
   const auto count = static_cast<double>(samples.size());
-  const auto bytes = session.travel_bytes(vision::preprocess(samples[0].image, model.card, true));
   fmt::print("{} of {} read as drawn.\n\n", right, samples.size());
   fmt::print("client  make the keys      {:>9}   once ({} for the server)\n", human_ms(session.keygen_ms()),
              human_bytes(static_cast<double>(bytes.evaluation_keys)));

@@ -1,7 +1,9 @@
 // blindsight encrypt: image files become one file of ciphertexts.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "blindsight/base/file.h"
 #include "blindsight/ckks/serialise.h"
@@ -25,14 +27,15 @@ void encrypt(const Options& options) {
   const ClientFiles files = load_client(options.keys, options.manifest);
   Stopwatch watch;
   std::vector<ckks::SeededCiphertext> inputs;
-  inputs.reserve(options.images.size());
   for (const fs::path& image : options.images) {
-    inputs.push_back(files.client.encrypt(files.secret, read_tensor(image, files.card, options.resize)));
+    auto some = files.client.encrypt(files.secret, read_tensor(image, files.card, options.resize));
+    std::move(some.begin(), some.end(), std::back_inserter(inputs));
   }
   const Bytes bytes = ckks::write_input_file(*files.client.context(), inputs);
   write_file(options.output, bytes);
-  fmt::print("wrote {}: {} encrypted image{}, {}, in {}\n", options.output.string(), inputs.size(),
-             inputs.size() == 1 ? "" : "s", human_bytes(static_cast<double>(bytes.size())), human_ms(watch.lap_ms()));
+  fmt::print("wrote {}: {} encrypted image{}, {}, in {}\n", options.output.string(), options.images.size(),
+             options.images.size() == 1 ? "" : "s", human_bytes(static_cast<double>(bytes.size())),
+             human_ms(watch.lap_ms()));
 }
 
 }  // namespace

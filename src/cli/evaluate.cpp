@@ -51,6 +51,7 @@ struct Outcome {
   std::vector<std::vector<double>> logits;
   std::vector<double> encrypt_ms, infer_ms, decrypt_ms;
   double seconds = 0;
+  double compile_ms = 0, keygen_ms = 0, load_ms = 0;
   std::optional<TravelBytes> bytes;
   std::optional<compiler::Report> report;
 };
@@ -98,14 +99,16 @@ std::vector<std::vector<double>> clear_logits(const nn::Graph& graph, const Test
 
 Outcome simulate(const Options& options, const Model& model, const TestSet& set) {
   Outcome outcome;
-  const compiler::Compiled compiled = compile_model(model, options.compile);
-  const compiler::Program& program = compiled.program;
+  compiler::Compiled compiled = compile_model(model, options.compile);
+  const auto shared = std::make_shared<const compiler::Program>(std::move(compiled.program));
+  const compiler::Program& program = *shared;
+  const runtime::Simulator simulator(shared);
   outcome.report = compiled.report;
   outcome.logits.resize(set.tensors.size());
   Progress progress("simulated", outcome.logits.size());
   parallel_for(outcome.logits.size(), [&](std::size_t i) {
     const auto slots = runtime::pack(program.input, set.tensors[i], program.input_elements);
-    const auto result = runtime::simulate(program, slots, i + 1);
+    const auto result = simulator.run(slots, i + 1);
     outcome.logits[i] = runtime::unpack(program.output, result, program.output_elements);
     progress.advance();
   });
@@ -114,23 +117,27 @@ Outcome simulate(const Options& options, const Model& model, const TestSet& set)
 
 Outcome encrypt(const Options& options, const Model& model, const TestSet& set) {
   Outcome outcome;
-  const compiler::Compiled compiled = compile_model(model, options.compile);
+  Stopwatch watch;
+  compiler::Compiled compiled = compile_model(model, options.compile);
   outcome.report = compiled.report;
-  const Session session(compiled, model.card_json);
-  outcome.bytes = session.travel_bytes(set.tensors[0]);
+  outcome.compile_ms = watch.lap_ms();
+  const Session session(std::move(compiled.program), model.card_json, options.compile.memory_budget);
+  outcome.keygen_ms = session.keygen_ms();
+  outcome.load_ms = session.load_ms();
+  outcome.bytes.emplace();
   const std::size_t count = set.tensors.size();
   outcome.logits.resize(count);
   for (auto* times : {&outcome.encrypt_ms, &outcome.infer_ms, &outcome.decrypt_ms}) times->resize(count);
   Progress progress("encrypted", count);
   const auto one = [&](std::size_t i) {
-    Passage passage = session.classify(set.tensors[i]);
+    Passage passage = session.classify(set.tensors[i], nullptr, i == 0 ? &*outcome.bytes : nullptr);
     outcome.logits[i] = std::move(passage.logits);
     outcome.encrypt_ms[i] = passage.encrypt_ms;
     outcome.infer_ms[i] = passage.infer_ms;
     outcome.decrypt_ms[i] = passage.decrypt_ms;
     progress.advance();
   };
-  Stopwatch watch;
+  watch.lap_ms();
   if (options.throughput) {
     parallel_for(count, one);
   } else {
@@ -152,12 +159,14 @@ double agreement(const std::vector<std::size_t>& a, const std::vector<std::size_
   return static_cast<double>(same) / static_cast<double>(a.size());
 }
 
-double max_error(const std::vector<std::vector<double>>& a, const std::vector<std::vector<double>>& b) {
-  double error = 0;
+/// The largest difference of two logits, for every image.
+std::vector<double> largest_errors(const std::vector<std::vector<double>>& a,
+                                   const std::vector<std::vector<double>>& b) {
+  std::vector<double> errors(a.size(), 0.0);
   for (std::size_t i = 0; i < a.size(); ++i) {
-    for (std::size_t j = 0; j < a[i].size(); ++j) error = std::max(error, std::abs(a[i][j] - b[i][j]));
+    for (std::size_t j = 0; j < a[i].size(); ++j) errors[i] = std::max(errors[i], std::abs(a[i][j] - b[i][j]));
   }
-  return error;
+  return errors;
 }
 
 Json quantiles_json(const std::vector<double>& times) {
@@ -182,6 +191,7 @@ Json to_json(const Options& options, const Model& model, const TestSet& set, con
   const auto clear_predicted = predictions(clear);
   const std::size_t classes = model.card.labels.size();
   const Confusion confusion = confusion_matrix(set.targets, predicted, classes);
+  const std::vector<double> errors = largest_errors(outcome.logits, clear);
   Json json = {{"model", model.name},
                {"dataset", set.name},
                {"split", set.split},
@@ -192,7 +202,8 @@ Json to_json(const Options& options, const Model& model, const TestSet& set, con
                {"macro_f1", macro_f1(confusion)},
                {"confusion", confusion},
                {"agreement", agreement(predicted, clear_predicted)},
-               {"max_logit_error", max_error(outcome.logits, clear)},
+               {"max_logit_error", *std::max_element(errors.begin(), errors.end())},
+               {"median_logit_error", quantiles(errors).median},
                {"latency_ms",
                 {{"encrypt", quantiles_json(outcome.encrypt_ms)},
                  {"infer", quantiles_json(outcome.infer_ms)},
@@ -201,7 +212,11 @@ Json to_json(const Options& options, const Model& model, const TestSet& set, con
                {"peak_memory_mb", peak_memory_mb()},
                {"threads", thread_count()},
                {"parameters", parameters_json(outcome.report)}};
-  if (options.encrypted > 0) json["seconds"] = outcome.seconds;
+  if (outcome.report) json["predicted_logit_error"] = outcome.report->predicted_logit_error;
+  if (options.encrypted > 0) {
+    json["seconds"] = outcome.seconds;
+    json["once_ms"] = {{"compile", outcome.compile_ms}, {"keygen", outcome.keygen_ms}, {"load", outcome.load_ms}};
+  }
   if (options.throughput && outcome.seconds > 0) {
     json["throughput_images_per_s"] = static_cast<double>(set.targets.size()) / outcome.seconds;
   }
@@ -213,8 +228,9 @@ void print(const Json& json) {
              json["split"].get<std::string>(), json["mode"].get<std::string>(), json["images"].get<std::size_t>());
   fmt::print("  accuracy    {:.2f} % (clear: {:.2f} %), macro F1 {:.4f}\n", 100 * json["accuracy"].get<double>(),
              100 * json["clear_accuracy"].get<double>(), json["macro_f1"].get<double>());
-  fmt::print("  agreement   {:.2f} % with the clear model, largest logit error {:.2g}\n",
-             100 * json["agreement"].get<double>(), json["max_logit_error"].get<double>());
+  fmt::print("  agreement   {:.2f} % with the clear model, largest logit error {:.2g} (median over images {:.2g})\n",
+             100 * json["agreement"].get<double>(), json["max_logit_error"].get<double>(),
+             json["median_logit_error"].get<double>());
   for (const char* step : {"encrypt", "infer", "decrypt"}) {
     const Json& times = json["latency_ms"][step];
     if (times.is_null()) continue;
@@ -224,6 +240,11 @@ void print(const Json& json) {
   if (json.contains("throughput_images_per_s")) {
     fmt::print("  throughput  {:.1f} images/s, one image a thread (latencies above are those of a busy machine)\n",
                json["throughput_images_per_s"].get<double>());
+  }
+  if (json.contains("once_ms")) {
+    const Json& once = json["once_ms"];
+    fmt::print("  once        compile {}, make the keys {}, load {}\n", human_ms(once["compile"].get<double>()),
+               human_ms(once["keygen"].get<double>()), human_ms(once["load"].get<double>()));
   }
   if (!json["bytes"]["input"].is_null()) {
     fmt::print("  travels     {} up, {} down; {} of keys once\n", human_bytes(json["bytes"]["input"].get<double>()),

@@ -80,19 +80,28 @@ std::vector<double> read_tensor(const fs::path& file, const vision::Card& card, 
 }
 
 std::vector<double> decrypt_checked(const runtime::Client& client, const ckks::SecretKey& secret,
-                                    const ckks::Ciphertext& result, const std::string& what) {
+                                    std::span<const ckks::Ciphertext> results, const std::string& what) {
   const ckks::Encoder encoder(client.context());
-  double real = 0;
-  double imaginary = 0;
-  for (const auto& slot : encoder.decode_complex(ckks::decrypt(secret, result))) {
-    real += slot.real() * slot.real();
-    imaginary += slot.imag() * slot.imag();
+  for (const ckks::Ciphertext& result : results) {
+    double real = 0;
+    double imaginary = 0;
+    for (const auto& slot : encoder.decode_complex(ckks::decrypt(secret, result))) {
+      real += slot.real() * slot.real();
+      imaginary += slot.imag() * slot.imag();
+    }
+    const double floor = kNoiseFloor * kNoiseFloor * static_cast<double>(client.context()->slots());
+    if (!(imaginary <= std::max(floor, kMaxImaginaryShare * kMaxImaginaryShare * real))) {
+      throw KeyMismatch(what + " does not decrypt to a result: it was encrypted or evaluated with other keys");
+    }
   }
-  const double floor = kNoiseFloor * kNoiseFloor * static_cast<double>(client.context()->slots());
-  if (!(imaginary <= std::max(floor, kMaxImaginaryShare * kMaxImaginaryShare * real))) {
-    throw KeyMismatch(what + " does not decrypt to a result: it was encrypted or evaluated with other keys");
+  return client.decrypt(secret, results);
+}
+
+std::size_t images_in(std::size_t ciphertexts, std::size_t each, const std::string& what) {
+  if (ciphertexts % each != 0) {
+    throw FormatError(fmt::format("{}: {} ciphertexts, but an image of this model has {}", what, ciphertexts, each));
   }
-  return client.decrypt(secret, result);
+  return ciphertexts / each;
 }
 
 }  // namespace blindsight::cli

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ std::vector<double> read_tensor(const std::filesystem::path& file, const vision:
 /// The logits. Throws KeyMismatch where the result can't have been made with this secret: the slots of a result are
 /// real, and their imaginary parts carry only noise, unless the keys were others.
 std::vector<double> decrypt_checked(const runtime::Client& client, const ckks::SecretKey& secret,
-                                    const ckks::Ciphertext& result, const std::string& what);
+                                    std::span<const ckks::Ciphertext> results, const std::string& what);
+
+/// How many images a file's ciphertexts make, so many for each. Throws FormatError where some are left over.
+std::size_t images_in(std::size_t ciphertexts, std::size_t each, const std::string& what);
 
 }  // namespace blindsight::cli

@@ -1,15 +1,19 @@
 // blindsight infer: the server's part. Knows the plan and the evaluation keys; no secret key, no image.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "blindsight/base/error.h"
 #include "blindsight/base/file.h"
 #include "blindsight/ckks/serialise.h"
 #include "blindsight/cli/app.h"
 #include "blindsight/cli/files.h"
+#include "blindsight/cli/profile.h"
 #include "blindsight/cli/progress.h"
 #include "blindsight/cli/report.h"
+#include "blindsight/cli/zoo.h"
 #include "blindsight/runtime/executor.h"
 
 namespace blindsight::cli {
@@ -21,6 +25,8 @@ struct Options {
   fs::path keys;
   fs::path input;
   fs::path output;
+  std::string profile;
+  std::uint64_t memory_budget = kDefaultMemoryBudget;
 };
 
 void infer(const Options& options) {
@@ -30,22 +36,33 @@ void infer(const Options& options) {
   ckks::require_same_context(*context, *keys.context, "the evaluation keys");
   ckks::require_keys(keys, plan->program.keys);
   const auto inputs = ckks::read_input_file(read_file(options.input), *context, options.input.string());
-  const runtime::Executor executor(context, {plan, &plan->program});
+  const std::size_t each = plan->program.input_ciphertexts();
+  const std::size_t images = images_in(inputs.size(), each, options.input.string());
+  const runtime::Executor executor(context, {plan, &plan->program}, options.memory_budget);
 
   Stopwatch watch;
   std::vector<ckks::Ciphertext> results;
+  std::vector<std::vector<runtime::OpTime>> times(options.profile.empty() ? 0 : images);
   {
-    Progress progress("infer", inputs.size());
-    for (const auto& input : inputs) {
-      results.push_back(executor.run(ckks::expand(*context, input), keys));
-      if (inputs.size() > 1) progress.advance();
+    Progress progress("infer", images);
+    for (std::size_t i = 0; i < images; ++i) {
+      auto result = executor.run(runtime::expand(*context, std::span(inputs).subspan(i * each, each)), keys,
+                                 times.empty() ? nullptr : &times[i]);
+      std::move(result.begin(), result.end(), std::back_inserter(results));
+      if (images > 1) progress.advance();
     }
   }
-  const double each_ms = watch.lap_ms() / static_cast<double>(std::max<std::size_t>(inputs.size(), 1));
+  const double each_ms = watch.lap_ms() / static_cast<double>(images);
   const Bytes bytes = ckks::write_result_file(*context, results);
   write_file(options.output, bytes);
-  fmt::print("wrote {}: {} result{}, {}, {} each\n", options.output.string(), results.size(),
-             results.size() == 1 ? "" : "s", human_bytes(static_cast<double>(bytes.size())), human_ms(each_ms));
+  if (!options.profile.empty()) {
+    write_json(options.profile, trace_json(executor, times));
+    if (options.profile == "-") return;
+    fmt::print("{}\n", profile_table(plan->program, times));
+  }
+  fmt::print("wrote {}: {} result{}, {}, {} each, peak memory {:.0f} MB\n", options.output.string(), images,
+             images == 1 ? "" : "s", human_bytes(static_cast<double>(bytes.size())), human_ms(each_ms),
+             peak_memory_mb());
 }
 
 }  // namespace
@@ -53,11 +70,16 @@ void infer(const Options& options) {
 void add_infer(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(app, globals, "infer", "Evaluate a model on encrypted images (the server's part)",
-                                  "  blindsight infer mnist/plan.bs --eval-keys keys/eval.keys digit.ct -o result.ct");
+                                  "  blindsight infer mnist/plan.bs --eval-keys keys/eval.keys digit.ct -o result.ct\n"
+                                  "  blindsight infer net/plan.bs --eval-keys keys/eval.keys x.ct -o y.ct "
+                                  "--memory-budget 3G --profile trace.json");
   command->add_option("PLAN", options->plan, "The model's plan.bs")->required();
   command->add_option("--eval-keys", options->keys, "The client's eval.keys")->required();
   command->add_option("INPUT", options->input, "What encrypt wrote")->required();
   command->add_option("-o,--output", options->output, "File for the encrypted results")->required();
+  command->add_option("--profile", options->profile,
+                      "File for the times of all operations, for chrome://tracing ('-': stdout); prints a table too");
+  add_memory_budget(*command, options->memory_budget);
   on_chosen(command, globals, options, infer);
 }
 

@@ -24,11 +24,11 @@ struct Row {
 
 Row examine(const std::string& name, bool measure) {
   Row row{load_model(name), {}, {}};
-  const compiler::Compiled compiled = compile_model(row.model);
+  compiler::Compiled compiled = compile_model(row.model);
   row.report = compiled.report;
   if (measure) {
-    const Session session(compiled, row.model.card_json);
     const std::vector<double> black(compiled.program.input_elements);
+    const Session session(std::move(compiled.program), row.model.card_json, kDefaultMemoryBudget);
     session.classify(black);
     std::vector<double> times;
     for (int i = 0; i < kRuns; ++i) times.push_back(session.classify(black).infer_ms);

@@ -4,41 +4,41 @@
 
 namespace blindsight::cli {
 
-Session::Session(const compiler::Compiled& compiled, const std::string& card_json)
-    : program_(std::make_shared<const compiler::Program>(compiled.program)),
-      client_(compiler::make_manifest(compiled.program, card_json)),
+Session::Session(compiler::Program program, const std::string& card_json, std::uint64_t memory_budget)
+    : program_(std::make_shared<const compiler::Program>(std::move(program))),
+      client_(compiler::make_manifest(*program_, card_json)),
       secret_(client_.context()) {
   Stopwatch watch;
   secret_ = ckks::SecretKey(client_.context());
   keys_ = ckks::make_evaluation_keys(secret_, client_.manifest().keys);
   keygen_ms_ = watch.lap_ms();
-  executor_ = std::make_unique<const runtime::Executor>(client_.context(), program_);
+  executor_ = std::make_unique<const runtime::Executor>(client_.context(), program_, memory_budget);
   load_ms_ = watch.lap_ms();
 }
 
-Passage Session::classify(std::span<const double> tensor, Bytes* seen) const {
+Passage Session::classify(std::span<const double> tensor, Bytes* seen, TravelBytes* travel) const {
+  const ckks::Context& context = *client_.context();
   Passage passage;
   Stopwatch watch;
-  const ckks::SeededCiphertext input = client_.encrypt(secret_, tensor);
+  const auto inputs = client_.encrypt(secret_, tensor);
   passage.encrypt_ms = watch.lap_ms();
-  if (seen != nullptr) {
-    *seen = ckks::write_input_file(*client_.context(), {&input, 1});
+  if (seen != nullptr || travel != nullptr) {
+    Bytes file = ckks::write_input_file(context, inputs);
+    if (travel != nullptr) travel->input = file.size();
+    if (seen != nullptr) *seen = std::move(file);
     watch.lap_ms();
   }
-  const ckks::Ciphertext result = executor_->run(ckks::expand(*client_.context(), input), keys_);
+  const auto results = executor_->run(runtime::expand(context, inputs), keys_);
   passage.infer_ms = watch.lap_ms();
-  passage.logits = client_.decrypt(secret_, result);
+  if (travel != nullptr) {
+    travel->result = ckks::write_result_file(context, results).size();
+    travel->evaluation_keys = ckks::evaluation_key_bytes(context, client_.manifest().keys);
+    watch.lap_ms();
+  }
+  passage.logits = client_.decrypt(secret_, results);
   runtime::softmax(passage.logits);
   passage.decrypt_ms = watch.lap_ms();
   return passage;
-}
-
-TravelBytes Session::travel_bytes(std::span<const double> tensor) const {
-  const ckks::SeededCiphertext input = client_.encrypt(secret_, tensor);
-  const ckks::Context& context = *client_.context();
-  const ckks::Ciphertext result = executor_->run(ckks::expand(context, input), keys_);
-  return {ckks::write_input_file(context, {&input, 1}).size(), ckks::write_result_file(context, {&result, 1}).size(),
-          ckks::write_evaluation_keys_file(keys_).size()};
 }
 
 }  // namespace blindsight::cli

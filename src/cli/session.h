@@ -31,16 +31,16 @@ struct TravelBytes {
 /// Immutable once made; classify() may be called from several threads.
 class Session {
  public:
-  explicit Session(const compiler::Compiled& compiled, const std::string& card_json);
+  Session(compiler::Program program, const std::string& card_json, std::uint64_t memory_budget);
   double keygen_ms() const { return keygen_ms_; }
   /// Time to encode the server's weights.
   double load_ms() const { return load_ms_; }
   const runtime::Client& client() const { return client_; }
 
-  /// `seen`, where given, receives the very bytes that a remote server would for this image.
-  Passage classify(std::span<const double> tensor, Bytes* seen = nullptr) const;
-  /// Measured on real files.
-  TravelBytes travel_bytes(std::span<const double> tensor) const;
+  /// `seen`, where given, receives the very bytes that a remote server would for this image; `travel` the sizes of the
+  /// files. Neither counts in the times.
+  Passage classify(std::span<const double> tensor, Bytes* seen = nullptr, TravelBytes* travel = nullptr) const;
+  const runtime::Executor& executor() const { return *executor_; }
 
  private:
   std::shared_ptr<const compiler::Program> program_;

@@ -4,15 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "blindsight/base/error.h"
 #include "blindsight/base/file.h"
-#include "blindsight/nn/affine.h"
+#include "blindsight/cli/calibration.h"
 #include "blindsight/nn/import.h"
+#include "blindsight/nn/network.h"
 
 namespace blindsight::cli {
 namespace fs = std::filesystem;
@@ -40,8 +39,6 @@ fs::path find_model(const std::string& model) {
       "no model '{}': give the path of an ONNX file or one of {}", model,
       names.empty() ? "a zoo ($BLINDSIGHT_MODELS names its folder)" : fmt::format("{}", fmt::join(names, ", "))));
 }
-
-bool is_bound(const nlohmann::json& value) { return value.is_number() && value.get<double>() > 0; }
 
 }  // namespace
 
@@ -97,37 +94,14 @@ Model load_model(const std::string& model, const std::optional<fs::path>& card) 
   return loaded;
 }
 
-double input_bound(const vision::Preprocess& preprocess) {
-  double bound = 0;
-  for (std::size_t c = 0; c < preprocess.mean.size(); ++c) {
-    const double mean = preprocess.mean[c];
-    const double std = preprocess.std[c];
-    bound = std::max({bound, std::abs(mean / std), std::abs((255 * preprocess.scale - mean) / std)});
-  }
-  return bound;
-}
-
-std::vector<double> card_ranges(const std::string& card_json, std::size_t depth) {
-  const auto json = nlohmann::json::parse(card_json, nullptr, false);
-  if (!json.is_object() || !json.contains("range")) return {};
-  const auto& range = json["range"];
-  std::vector<double> bounds;
-  if (range.is_array()) {
-    for (const auto& bound : range) {
-      if (!is_bound(bound)) return {};
-      bounds.push_back(bound.get<double>());
-    }
-  } else if (range.is_object()) {
-    for (std::size_t i = 1; i <= depth; ++i) {
-      const std::string key = fmt::format("before_square_{}", i);
-      if (!range.contains(key) || !is_bound(range[key])) return {};
-      bounds.push_back(range[key].get<double>());
-    }
-    if (!range.contains("logits") || !is_bound(range["logits"])) return {};
-    bounds.push_back(range["logits"].get<double>());
-  }
-  if (bounds.size() != depth + 1) return {};
-  return bounds;
+void add_memory_budget(CLI::App& command, std::uint64_t& budget) {
+  command
+      .add_option(
+          "--memory-budget", budget,
+          "Memory that the server's part should keep to, such as 3G or 500M; weights that don't fit are encoded "
+          "whenever they are used (0: no limit)")
+      ->transform(CLI::AsSizeValue(true))
+      ->default_str("5G");
 }
 
 void add_compile_options(CLI::App& command, CompileOptions& options) {
@@ -135,16 +109,23 @@ void add_compile_options(CLI::App& command, CompileOptions& options) {
       ->check(CLI::PositiveNumber);
   command.add_option("--log-n", options.log_n, "Ring degree 2^N (default: the smallest that serves)")
       ->check(CLI::Range(12, 16));
+  command
+      .add_option("--max-rotation-keys", options.max_rotation_keys,
+                  "Most rotation keys that the client must make (default: as many as are fastest)")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--calibration", options.calibration,
+                     "Images that tell how large values get: a data set or a folder (default: drawn ones)");
+  add_memory_budget(command, options.memory_budget);
 }
 
 compiler::Compiled compile_model(const Model& model, const CompileOptions& options) {
-  const nn::QuadraticChain chain = nn::to_chain(model.graph);
   compiler::Options chosen;
   if (options.precision) chosen.precision = *options.precision;
   chosen.log_n = options.log_n;
-  chosen.input_bound = input_bound(model.card.preprocess);
-  chosen.ranges = card_ranges(model.card_json, chain.depth());
-  return compiler::compile(chain, chosen);
+  chosen.max_rotation_keys = options.max_rotation_keys;
+  chosen.memory_budget = options.memory_budget;
+  chosen.calibration = calibration_tensors(model.card, options.calibration);
+  return compiler::compile(nn::to_network(model.graph), chosen);
 }
 
 }  // namespace blindsight::cli

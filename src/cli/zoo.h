@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -33,22 +34,24 @@ struct Model {
 /// throw.
 Model load_model(const std::string& model, const std::optional<std::filesystem::path>& card = std::nullopt);
 
+/// Memory that the server's part may take where nothing else is said, in bytes.
+inline constexpr std::uint64_t kDefaultMemoryBudget = 5'000'000'000;
+
 /// How it should be compiled.
 struct CompileOptions {
   std::optional<double> precision;
   unsigned log_n = 0;
+  std::size_t max_rotation_keys = 0;  ///< 0: no limit
+  std::uint64_t memory_budget = kDefaultMemoryBudget;
+  std::optional<std::string> calibration;  ///< see calibration.h
 };
 
-/// --precision and --log-n.
+/// --precision, --log-n, --max-rotation-keys, --calibration and --memory-budget.
 void add_compile_options(CLI::App& command, CompileOptions& options);
+/// --memory-budget alone, a size such as 3G or 500M (powers of ten; 0: no limit).
+void add_memory_budget(CLI::App& command, std::uint64_t& budget);
 
-/// With the ranges and input bound that the card gives.
+/// With calibration images as the options say.
 compiler::Compiled compile_model(const Model& model, const CompileOptions& options = {});
-
-/// The longest |input| that 8-bit pixels give after preprocessing.
-double input_bound(const vision::Preprocess& preprocess);
-
-/// The card's "range": bounds before each square, then of the logits; empty where it is absent or doesn't fit `depth`.
-std::vector<double> card_ranges(const std::string& card_json, std::size_t depth);
 
 }  // namespace blindsight::cli

@@ -4,11 +4,13 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <sstream>
 
 #include "blindsight/base/bytes.h"
 #include "blindsight/base/error.h"
 #include "blindsight/base/file.h"
 #include "blindsight/vision/image_header.h"
+#include "blindsight/vision/muted.h"
 #include "blindsight/vision/quoted.h"
 
 namespace blindsight::vision {
@@ -25,10 +27,23 @@ Image from_mat(const cv::Mat& mat) {
   return {whole.cols, whole.rows, whole.channels(), {whole.data, whole.data + whole.total() * whole.elemSize()}};
 }
 
+/// libjpeg goes on after damage, with grey for what is lost, and only says so on the standard error stream.
+void refuse_damage(const std::string& complaints, const std::string& what) {
+  std::istringstream lines(complaints);
+  for (std::string line; std::getline(lines, line);) {
+    for (const char* start : {"Corrupt JPEG data", "Premature end of JPEG", "libpng error"}) {
+      if (line.starts_with(start)) throw FormatError(what + " is damaged: " + line);
+    }
+  }
+}
+
 cv::Mat decode(std::span<const std::uint8_t> bytes, const std::string& what) {
   try {
     const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8U, const_cast<std::uint8_t*>(bytes.data()));
-    return cv::imdecode(buffer, cv::IMREAD_ANYCOLOR | cv::IMREAD_ANYDEPTH);
+    const MutedStderr muted;
+    cv::Mat decoded = cv::imdecode(buffer, cv::IMREAD_ANYCOLOR | cv::IMREAD_ANYDEPTH);
+    refuse_damage(muted.text(), what);
+    return decoded;
   } catch (const cv::Exception& e) {
     throw FormatError(what + " can't be decoded: " + e.err);
   }
