@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "blindsight/base/error.h"
+#include "blindsight/nn/convolve.h"
 #include "blindsight/nn/windows.h"
 
 namespace blindsight::nn {
@@ -19,43 +20,7 @@ struct Call {
   const Values& x() const { return *arguments[0]; }
 };
 
-/// Adds weight * x (one input channel, one kernel position) to one output channel.
-void accumulate(const double* x, double weight, const Tap& rows, const Tap& cols, std::int64_t in_width,
-                std::int64_t out_width, double* y) {
-  for (std::int64_t r = rows.first; r < rows.last; ++r) {
-    const double* source = x + rows.source(r) * in_width + cols.source(0);
-    double* target = y + r * out_width;
-    if (cols.stride == 1) {
-      for (std::int64_t c = cols.first; c < cols.last; ++c) target[c] += weight * source[c];
-    } else {
-      for (std::int64_t c = cols.first; c < cols.last; ++c) target[c] += weight * source[c * cols.stride];
-    }
-  }
-}
-
-Values run(const Conv& conv, const Call& call) {
-  const std::int64_t out_plane = call.out_shape[1] * call.out_shape[2];
-  const std::int64_t in_plane = call.in_shape[1] * call.in_shape[2];
-  const Shape& kernel = conv.weight.shape;
-  const std::int64_t out_per_group = kernel[0] / conv.groups;
-  Values y(kernel[0] * out_plane);
-  const double* weight = conv.weight.data.data();
-  for (std::int64_t o = 0; o < kernel[0]; ++o) {
-    double* target = y.data() + o * out_plane;
-    std::fill_n(target, out_plane, conv.bias[o]);
-    const double* source = call.x().data() + o / out_per_group * kernel[1] * in_plane;
-    for (std::int64_t i = 0; i < kernel[1]; ++i, source += in_plane) {
-      for (std::int64_t kh = 0; kh < kernel[2]; ++kh) {
-        const Tap rows = make_tap(conv, 0, kh, call.in_shape[1], call.out_shape[1]);
-        for (std::int64_t kw = 0; kw < kernel[3]; ++kw) {
-          const Tap cols = make_tap(conv, 1, kw, call.in_shape[2], call.out_shape[2]);
-          accumulate(source, *weight++, rows, cols, call.in_shape[2], call.out_shape[2], target);
-        }
-      }
-    }
-  }
-  return y;
-}
+Values run(const Conv& conv, const Call& call) { return convolve(conv, call.x(), call.in_shape, call.out_shape); }
 
 Values run(const Dense& dense, const Call& call) {
   Values y = dense.bias;

@@ -1,0 +1,15 @@
+// Convolution of a clear image, fast. Private to the room.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "blindsight/nn/graph.h"
+
+namespace blindsight::nn {
+
+/// The convolution's value in row-major CHW order. Every element is its bias plus the products in the order of the
+/// weights, one rounding an operation, whatever the machine: results are bit-identical everywhere.
+std::vector<double> convolve(const Conv& conv, std::span<const double> x, const Shape& in, const Shape& out);
+
+}  // namespace blindsight::nn
