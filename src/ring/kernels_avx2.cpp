@@ -14,7 +14,7 @@ struct Avx2Policy {
   using V = __m256d;
   static constexpr std::size_t kLanes = 4;
   static constexpr std::size_t kTogether = 2, kStageVectors = 8;
-  static constexpr bool kDoubles = true;
+  static constexpr auto kForm = simd::TwiddleForm::kReal;
   static constexpr std::size_t kCompactTogether = 1;
   static constexpr bool kCompactBothEnds = false;  // six of the sixteen registers accumulate
 
@@ -31,9 +31,7 @@ struct Avx2Policy {
     V word, ratio;  // w in [-q/2, q/2], w/q
   };
   using Tw = F;
-  struct Twiddles {
-    const double *words, *ratios;
-  };
+  using Twiddles = simd::Twiddles<double>;
 
   static W load(const std::uint64_t* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
   static void store(std::uint64_t* p, W x) { _mm256_store_si256(reinterpret_cast<__m256i*>(p), x); }
@@ -56,8 +54,8 @@ struct Avx2Policy {
   }
   /// Of four words, as pairs of 32-bit halves.
   static W pick(const std::uint64_t* a, const std::uint32_t* index) {
-    const W wide = _mm256_and_si256(
-        _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(index))), set(3));
+    const W wide =
+        _mm256_and_si256(_mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(index))), set(3));
     const W low = _mm256_add_epi64(wide, wide);
     const W halves = _mm256_or_si256(low, _mm256_slli_epi64(_mm256_add_epi64(low, set(1)), 32));
     return _mm256_permutevar8x32_epi32(load(a), halves);
@@ -185,19 +183,20 @@ struct Avx2Policy {
   static D word_to_double(W x) { return to_double(x); }
   static W truncated(D x) { return to_word(_mm256_round_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)); }
 
-  static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward_centred, v.forward_ratio}; }
-  static Twiddles inverse_twiddles(const simd::TableView& v) { return {v.inverse_centred, v.inverse_ratio}; }
-  static Tw twiddle(const simd::Factor& f) { return factor(f); }
+  static Twiddles forward_twiddles(const simd::TableView& v) { return v.forward_real; }
+  static Twiddles inverse_twiddles(const simd::TableView& v) { return v.inverse_real; }
   static Tw splat(const Twiddles& t, std::size_t k) {
-    return {_mm256_broadcast_sd(t.words + k), _mm256_broadcast_sd(t.ratios + k)};
+    return {_mm256_broadcast_sd(t.words + k), _mm256_broadcast_sd(t.companions + k)};
   }
+  /// The ratio is made of the word: one rounding more.
   template <std::size_t kCount>
-  static Tw tile(const Twiddles& t, std::size_t k) {
+  static Tw tile(const Q& q, const Twiddles& t, std::size_t k) {
+    V word;
     if constexpr (kCount == 2)
-      return {_mm256_broadcast_pd(reinterpret_cast<const __m128d*>(t.words + k)),
-              _mm256_broadcast_pd(reinterpret_cast<const __m128d*>(t.ratios + k))};
+      word = _mm256_broadcast_pd(reinterpret_cast<const __m128d*>(t.words + k));
     else
-      return {_mm256_load_pd(t.words + k), _mm256_load_pd(t.ratios + k)};
+      word = _mm256_load_pd(t.words + k);
+    return {word, _mm256_mul_pd(word, q.inverse)};
   }
 
   // The array holds the doubles' bits while a transform runs.
@@ -223,7 +222,7 @@ struct Avx2Policy {
     x = kTame ? tame(q, sum) : sum;
     y = mul_lazy(q, difference, w);
   }
-  static void inverse_scaled(const Q& q, V& x, V& y, Tw scale, Tw scaled_last) {
+  static void inverse_scaled(const Q& q, V& x, V& y, F scale, F scaled_last) {
     const V difference = _mm256_sub_pd(x, y), sum = _mm256_add_pd(x, y);
     x = mul_lazy(q, sum, scale);
     y = mul_lazy(q, difference, scaled_last);

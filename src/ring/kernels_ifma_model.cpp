@@ -36,6 +36,7 @@ struct ModelLanes {
   static Vector sub(const Vector& a, const Vector& b) {
     return each([&](unsigned i) { return a.lane[i] - b.lane[i]; });
   }
+  static Vector keep(const Vector& x) { return x; }
   static Vector min(const Vector& a, const Vector& b) {
     return each([&](unsigned i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
   }

@@ -22,30 +22,39 @@ class NttTables {
   const Modulus& modulus() const { return q_; }
   std::uint64_t psi() const { return psi_; }
 
-  // What the kernels read. Index k in [1, n): forward twiddle ψ^bitrev(k) (of log_n bits); inverse twiddle
-  // ψ^-bitrev(k).
+  /// Index k in [1, n): forward twiddle ψ^bitrev(k) (of log_n bits); inverse twiddle ψ^-bitrev(k).
   const std::uint64_t* forward() const { return forward_.data(); }
   const std::uint64_t* inverse() const { return inverse_.data(); }
-  /// floor(w·2^52 / q) (IFMA).
-  const std::uint64_t* forward_quotient() const { return forward_quotient_.data(); }
-  const std::uint64_t* inverse_quotient() const { return inverse_quotient_.data(); }
   std::uint64_t n_inverse() const { return n_inverse_; }
 
-  /// The same twiddles for double-precision FMA: w in [-q/2, q/2] and w/q.
-  struct Doubles {
-    AlignedVector<double> forward, inverse, forward_ratio, inverse_ratio;
+  // What the kernels read: a twiddle and a companion, which spares a multiplication by it most of the reduction. One
+  // form for each kind of multiplier, built when first asked for. Tables are larger than caches: where the kernels
+  // make the companions of whole vectors of twiddles themselves, only the first ones are stored, which they splat.
+  template <typename T>
+  struct Form {
+    AlignedVector<T> forward, inverse, forward_companion, inverse_companion;
   };
-  /// Built when first asked for: only the AVX2 kernels read it.
-  const Doubles& doubles() const;
+  /// w and floor(w·2^52 / q) (Shoup): the portable kernels.
+  const Form<std::uint64_t>& shoup() const;
+  /// w·2^52 mod q, and that divided by q modulo 2^52 for k < n/8 (Montgomery): IFMA.
+  const Form<std::uint64_t>& montgomery() const;
+  /// w in [-q/2, q/2], and w/q for k < n/4: AVX2.
+  const Form<double>& real() const;
 
  private:
+  template <typename T>
+  struct Lazy {
+    std::once_flag once;
+    std::unique_ptr<const Form<T>> form;
+  };
+
   std::size_t n_;
   unsigned log_n_;
   Modulus q_;
   std::uint64_t psi_, n_inverse_;
-  AlignedVector<std::uint64_t> forward_, inverse_, forward_quotient_, inverse_quotient_;
-  mutable std::once_flag doubles_once_;
-  mutable std::unique_ptr<const Doubles> doubles_;
+  AlignedVector<std::uint64_t> forward_, inverse_;
+  mutable Lazy<std::uint64_t> shoup_, montgomery_;
+  mutable Lazy<double> real_;
 };
 
 }  // namespace blindsight::ring

@@ -31,21 +31,19 @@ Factor power_of_two(unsigned exponent, std::uint64_t q) {
   return factor_of(static_cast<std::uint64_t>((Wide{1} << exponent) % q), q);
 }
 
-TableView view_of(const NttTables& tables, std::size_t n, bool doubles) {
+TableView view_of(const NttTables& tables, std::size_t n, TwiddleForm form) {
   const Modulus& q = tables.modulus();
   TableView view{};
   view.n = n;
   view.constants = constants_of(q);
-  view.forward = tables.forward();
-  view.forward_quotient = tables.forward_quotient();
-  view.inverse = tables.inverse();
-  view.inverse_quotient = tables.inverse_quotient();
-  if (doubles) {
-    const NttTables::Doubles& d = tables.doubles();
-    view.forward_centred = d.forward.data();
-    view.forward_ratio = d.forward_ratio.data();
-    view.inverse_centred = d.inverse.data();
-    view.inverse_ratio = d.inverse_ratio.data();
+  if (form == TwiddleForm::kReal) {
+    const NttTables::Form<double>& f = tables.real();
+    view.forward_real = {f.forward.data(), f.forward_companion.data()};
+    view.inverse_real = {f.inverse.data(), f.inverse_companion.data()};
+  } else {
+    const auto& f = form == TwiddleForm::kShoup ? tables.shoup() : tables.montgomery();
+    view.forward = {f.forward.data(), f.forward_companion.data()};
+    view.inverse = {f.inverse.data(), f.inverse_companion.data()};
   }
   const std::uint64_t scale = q.mul(tables.n_inverse(), q.reduce(tables.n() / n));
   view.scale = factor_of(scale, q.value());

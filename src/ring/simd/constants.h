@@ -28,13 +28,21 @@ struct Constants {
   std::uint64_t barrett64;  ///< floor(2^(63 + bits) / q), in [2^63, 2^64)
 };
 
+/// The forms of twiddles that NttTables builds.
+enum class TwiddleForm { kShoup, kMontgomery, kReal };
+
+template <typename T>
+struct Twiddles {
+  const T *words, *companions;
+};
+
 struct TableView {
   std::size_t n;
   Constants constants;
-  const std::uint64_t *forward, *forward_quotient, *inverse, *inverse_quotient;
-  const double *forward_centred, *forward_ratio, *inverse_centred, *inverse_ratio;  ///< null unless asked for
-  Factor scale;                                                                     ///< 1/n
-  Factor scaled_last;                                                               ///< inverse twiddle 1, times 1/n
+  Twiddles<std::uint64_t> forward, inverse;     ///< kShoup, kMontgomery
+  Twiddles<double> forward_real, inverse_real;  ///< kReal
+  Factor scale;                                 ///< 1/n
+  Factor scaled_last;                           ///< inverse twiddle 1, times 1/n
 };
 
 Constants constants_of(const Modulus& q);
@@ -47,7 +55,7 @@ std::uint64_t inverse_word(std::uint64_t q);
 /// 2^exponent mod q.
 Factor power_of_two(unsigned exponent, std::uint64_t q);
 /// For a transform of n words, n at most tables.n().
-TableView view_of(const NttTables& tables, std::size_t n, bool doubles);
+TableView view_of(const NttTables& tables, std::size_t n, TwiddleForm form);
 
 /// What takes F + X^(n/2)·G apart: 1/2 and 1/(2i), i = ψ^(n/2) for every n (index 1 of the tables).
 struct SplitFactors {

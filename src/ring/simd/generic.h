@@ -9,8 +9,8 @@
 #include <cstdint>
 
 #include "blindsight/ring/kernels.h"
-#include "blindsight/ring/simd/compact.h"
 #include "blindsight/ring/simd/combine.h"
+#include "blindsight/ring/simd/compact.h"
 #include "blindsight/ring/simd/constants.h"
 
 // The pieces of a transform must share one function, so that their constants stay in registers.
@@ -43,7 +43,7 @@ BLINDSIGHT_INLINE void forward_in_register(const typename P::Q& q, typename P::V
     // The second of every two levels may skip the taming.
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < kPairs; ++i)
-      P::template forward<(kCount == 4)>(q, v[2 * i], v[2 * i + 1], P::template tile<kCount>(tw, (k + i) * kCount));
+      P::template forward<(kCount == 4)>(q, v[2 * i], v[2 * i + 1], P::template tile<kCount>(q, tw, (k + i) * kCount));
     forward_in_register<P, kPairs, kCount * 2>(q, v, tw, k);
   }
 }
@@ -57,7 +57,7 @@ BLINDSIGHT_INLINE void inverse_in_register(const typename P::Q& q, typename P::V
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < kPairs; ++i)
       P::template inverse<(kCount < P::kLanes)>(q, v[2 * i], v[2 * i + 1],
-                                                P::template tile<kCount>(tw, (k + i) * kCount));
+                                                P::template tile<kCount>(q, tw, (k + i) * kCount));
     inverse_in_register<P, kPairs, kCount / 2>(q, v, tw, k);
   }
 }
@@ -98,7 +98,7 @@ BLINDSIGHT_INLINE void forward_last(const typename P::Q& q, uint64_t* a, const t
 /// Mirror image of forward_last. With kScaled this is the whole transform.
 template <typename P, size_t kVectors, size_t kBlocks, bool kScaled>
 BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k,
-                                     typename P::Tw scale, typename P::Tw scaled_last) {
+                                     typename P::F scale, typename P::F scaled_last) {
   constexpr size_t kAll = kVectors * kBlocks;
   typename P::V v[kAll];
   BLINDSIGHT_UNROLL
@@ -155,7 +155,7 @@ BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, size_t 
 
 template <typename P, size_t kTogether, bool kScaled>
 BLINDSIGHT_INLINE void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
-                                    size_t k, typename P::Tw scale, typename P::Tw scaled_last) {
+                                    size_t k, typename P::F scale, typename P::F scaled_last) {
   const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
   const size_t quarter = length / 4;
   constexpr size_t L = P::kLanes;
@@ -226,7 +226,7 @@ void inverse_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
                   size_t k) {
   const typename P::Q q = shared_q;
   const typename P::Twiddles tw = shared_tw;
-  const typename P::Tw none{};
+  const typename P::F none{};
   if (length > kBlockWords) {
     for (size_t i = 0; i < 4; ++i)
       inverse_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
@@ -276,7 +276,7 @@ template <typename P, size_t kVectors>
 void transform_inverse(uint64_t* a, const simd::TableView& view) {
   const typename P::Q q(view.constants);
   const typename P::Twiddles tw = P::inverse_twiddles(view);
-  const typename P::Tw scale = P::twiddle(view.scale), scaled_last = P::twiddle(view.scaled_last);
+  const typename P::F scale = P::factor(view.scale), scaled_last = P::factor(view.scaled_last);
   if (view.n == kVectors * P::kLanes) {
     inverse_first<P, kVectors, 1, true>(q, a, tw, 1, scale, scaled_last);
     return;
@@ -298,13 +298,13 @@ inline bool needs_wide_stage(size_t n, size_t lanes) {
 
 template <typename P>
 void ntt_forward(uint64_t* a, size_t n, const NttTables& tables) {
-  const simd::TableView view = simd::view_of(tables, n, P::kDoubles);
+  const simd::TableView view = simd::view_of(tables, n, P::kForm);
   needs_wide_stage(n, P::kLanes) ? transform_forward<P, 4>(a, view) : transform_forward<P, 2>(a, view);
 }
 
 template <typename P>
 void ntt_inverse(uint64_t* a, size_t n, const NttTables& tables) {
-  const simd::TableView view = simd::view_of(tables, n, P::kDoubles);
+  const simd::TableView view = simd::view_of(tables, n, P::kForm);
   needs_wide_stage(n, P::kLanes) ? transform_inverse<P, 4>(a, view) : transform_inverse<P, 2>(a, view);
 }
 

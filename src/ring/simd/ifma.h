@@ -16,7 +16,7 @@ struct IfmaPolicy {
   using V = W;  // forward transform: below 4q < 2^52; inverse: below 2q
   static constexpr std::size_t kLanes = 8;
   static constexpr std::size_t kTogether = 4, kStageVectors = 16;  // of 32 registers: what runs fastest on Zen 4
-  static constexpr bool kDoubles = false;
+  static constexpr auto kForm = simd::TwiddleForm::kMontgomery;
   static constexpr std::size_t kCompactTogether = 2;  // 16 accumulators
   static constexpr bool kCompactBothEnds = true;
 
@@ -24,20 +24,21 @@ struct IfmaPolicy {
     explicit Q(const simd::Constants& c)
         : q(set(c.q)),
           q2(set(2 * c.q)),
+          inverse(set(simd::inverse_word(c.q))),
           minus_q(set((std::uint64_t{1} << 52) - c.q)),
           barrett(set(c.barrett52)),
           mask(set((std::uint64_t{1} << 52) - 1)),
           shift(52 - c.bits) {}
-    W q, q2, minus_q, barrett, mask;
+    W q, q2, inverse, minus_q, barrett, mask;
     unsigned shift;
   };
   struct F {
     W word, quotient;
   };
-  using Tw = F;
-  struct Twiddles {
-    const std::uint64_t *words, *quotients;
+  struct Tw {
+    W word, companion;  // w·2^52 mod q, that divided by q modulo 2^52
   };
+  using Twiddles = simd::Twiddles<std::uint64_t>;
 
   static W load(const std::uint64_t* p) { return I::load(p); }
   static void store(std::uint64_t* p, W x) { I::store(p, x); }
@@ -126,13 +127,19 @@ struct IfmaPolicy {
   static D word_to_double(W x) { return I::word_to_double(x); }
   static W truncated(D x) { return I::truncated(x); }
 
-  static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward, v.forward_quotient}; }
-  static Twiddles inverse_twiddles(const simd::TableView& v) { return {v.inverse, v.inverse_quotient}; }
-  static Tw twiddle(const simd::Factor& f) { return factor(f); }
-  static Tw splat(const Twiddles& t, std::size_t k) { return {set(t.words[k]), set(t.quotients[k])}; }
+  static Twiddles forward_twiddles(const simd::TableView& v) { return v.forward; }
+  static Twiddles inverse_twiddles(const simd::TableView& v) { return v.inverse; }
+  static Tw splat(const Twiddles& t, std::size_t k) { return {set(t.words[k]), set(t.companions[k])}; }
   template <std::size_t kCount>
-  static Tw tile(const Twiddles& t, std::size_t k) {
-    return {I::template tile<kCount>(t.words + k), I::template tile<kCount>(t.quotients + k)};
+  static Tw tile(const Q& q, const Twiddles& t, std::size_t k) {
+    const W word = I::template tile<kCount>(t.words + k);
+    return {word, I::multiply_add_low(set(0), word, q.inverse)};
+  }
+  /// offset + x·w mod q, the latter in (-q, q), any x below 2^52: the multiple of q that ends in the product's lowest
+  /// 52 bits comes from x and the companion, so three multiplications (Montgomery 1985; Seiler 2018, ePrint 2018/039).
+  static V mul_twiddle(const Q& q, W offset, V x, Tw w) {
+    const W multiple = I::multiply_add_low(set(0), x, w.companion);
+    return I::keep(I::sub(I::multiply_add_high(offset, x, w.word), I::multiply_add_high(set(0), multiple, q.q)));
   }
 
   static V load_value(const std::uint64_t* p) { return I::load(p); }
@@ -141,20 +148,20 @@ struct IfmaPolicy {
   static W leave_forward(const Q& q, V x) { return subtract_if(subtract_if(x, q.q2), q.q); }
   static W leave_inverse(const Q& q, V x) { return subtract_if(x, q.q); }
 
-  /// Harvey's lazy butterflies (2014, "Faster arithmetic for number-theoretic transforms").
+  /// Harvey's lazy butterflies (2014, "Faster arithmetic for number-theoretic transforms"), with signed products.
   template <bool>
   static void forward(const Q& q, V& x, V& y, Tw w) {
-    const V reduced = subtract_if(x, q.q2), product = mul_lazy(q, y, w);
+    const V reduced = I::add(subtract_if(x, q.q2), q.q), product = mul_twiddle(q, set(0), y, w);
     x = I::add(reduced, product);
-    y = I::sub(I::add(reduced, q.q2), product);
+    y = I::sub(reduced, product);
   }
   template <bool>
   static void inverse(const Q& q, V& x, V& y, Tw w) {
     const V difference = I::sub(I::add(x, q.q2), y);
     x = subtract_if(I::add(x, y), q.q2);
-    y = mul_lazy(q, difference, w);
+    y = mul_twiddle(q, q.q, difference, w);
   }
-  static void inverse_scaled(const Q& q, V& x, V& y, Tw scale, Tw scaled_last) {
+  static void inverse_scaled(const Q& q, V& x, V& y, F scale, F scaled_last) {
     const V difference = I::sub(I::add(x, q.q2), y);
     x = mul_lazy(q, I::add(x, y), scale);
     y = mul_lazy(q, difference, scaled_last);

@@ -15,7 +15,7 @@ struct WordPolicy {
   using Wide = unsigned __int128;
   static constexpr std::size_t kLanes = 1;
   static constexpr std::size_t kTogether = 1, kStageVectors = 4;
-  static constexpr bool kDoubles = false;
+  static constexpr auto kForm = simd::TwiddleForm::kShoup;
   static constexpr std::size_t kCompactTogether = 1;
   static constexpr bool kCompactBothEnds = true;
 
@@ -28,9 +28,7 @@ struct WordPolicy {
     std::uint64_t word, quotient;  // quotient: floor(w·2^52 / q)·2^12, so that a plain high product serves
   };
   using Tw = F;
-  struct Twiddles {
-    const std::uint64_t *words, *quotients;
-  };
+  using Twiddles = simd::Twiddles<std::uint64_t>;
 
   static W load(const std::uint64_t* p) { return *p; }
   static void store(std::uint64_t* p, W x) { *p = x; }
@@ -106,10 +104,9 @@ struct WordPolicy {
   static D word_to_double(W x) { return static_cast<double>(x); }
   static W truncated(D x) { return static_cast<W>(x); }
 
-  static Twiddles forward_twiddles(const simd::TableView& v) { return {v.forward, v.forward_quotient}; }
-  static Twiddles inverse_twiddles(const simd::TableView& v) { return {v.inverse, v.inverse_quotient}; }
-  static Tw twiddle(const simd::Factor& f) { return factor(f); }
-  static Tw splat(const Twiddles& t, std::size_t k) { return {t.words[k], t.quotients[k] << 12}; }
+  static Twiddles forward_twiddles(const simd::TableView& v) { return v.forward; }
+  static Twiddles inverse_twiddles(const simd::TableView& v) { return v.inverse; }
+  static Tw splat(const Twiddles& t, std::size_t k) { return {t.words[k], t.companions[k] << 12}; }
 
   static V load_value(const std::uint64_t* p) { return *p; }
   static void store_value(std::uint64_t* p, V x) { *p = x; }
@@ -130,7 +127,7 @@ struct WordPolicy {
     x = subtract_if(x + y, q.q2);
     y = mul_lazy(q, difference, w);
   }
-  static void inverse_scaled(const Q& q, V& x, V& y, Tw scale, Tw scaled_last) {
+  static void inverse_scaled(const Q& q, V& x, V& y, F scale, F scaled_last) {
     const V difference = x + q.q2 - y;
     x = mul_lazy(q, x + y, scale);
     y = mul_lazy(q, difference, scaled_last);
