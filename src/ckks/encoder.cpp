@@ -23,7 +23,8 @@ using Doubles = ring::AlignedVector<double>;
 
 constexpr std::size_t kMinPeriod = 8;
 
-/// Where small coefficients are residues of.
+/// Small coefficients are below this, and residues of the modulus.
+constexpr double kSmall = 0x1p49 - 1;
 const ring::Modulus& small_modulus() {
   static const ring::Modulus modulus((std::uint64_t{1} << 50) - 1);
   return modulus;
@@ -82,7 +83,7 @@ class Composer {
 }  // namespace
 
 Coefficients::Coefficients(std::span<const std::int64_t> values, double largest)
-    : small_(largest < 0x1p49 - 1), largest_(largest), words_(values.size()) {
+    : small_(largest < kSmall), largest_(largest), words_(values.size()) {
   const auto modulus = static_cast<std::int64_t>(small_modulus().value());
   for (std::size_t j = 0; j < values.size(); ++j) {
     words_[j] = static_cast<std::uint64_t>(small_ && values[j] < 0 ? values[j] + modulus : values[j]);
@@ -112,6 +113,17 @@ Coefficients Coefficients::pair(const Coefficients& f, const Coefficients& g) {
   if (f.size() != g.size() || !(largest < 0x1p62)) {
     throw InvalidArgument("a pair of plaintexts of " + std::to_string(f.size()) + " and " + std::to_string(g.size()) +
                           " coefficients, 2^" + std::to_string(std::log2(largest)));
+  }
+  if (f.small_ && g.small_ && largest < kSmall) {
+    const ring::Modulus q = small_modulus();
+    Coefficients sum;
+    sum.largest_ = largest;
+    sum.words_.resize(f.size());
+    for (std::size_t j = 0; j < half; ++j) {
+      sum.words_[j] = q.sub(f.words_[j], g.words_[j + half]);
+      sum.words_[j + half] = q.add(f.words_[j + half], g.words_[j]);
+    }
+    return sum;
   }
   std::vector<std::int64_t> sum(f.size());
   for (std::size_t j = 0; j < half; ++j) {

@@ -137,6 +137,98 @@ TEST(Encoder, DecodesCoefficientsOfManyLimbs) {
   EXPECT_LT(largest_difference(encoder.decode(a), expected), 1e-11);
 }
 
+std::vector<Complex> repeated(const std::vector<Complex>& values, std::size_t slots) {
+  std::vector<Complex> all(slots);
+  for (std::size_t i = 0; i < slots; ++i) all[i] = values[i % values.size()];
+  return all;
+}
+
+// A period's coefficients are those of the whole vector, spread out.
+TEST(Encoder, PeriodsAreASubring) {
+  const auto context = make_context(small_set());
+  const Encoder encoder(context);
+  const double scale = std::exp2(28);
+  for (std::size_t period = 1; period <= context->slots(); period *= 2) {
+    const auto values = random_complex(period, period);
+    const auto compact = encoder.coefficients(std::span(values), scale);
+    const auto whole = encoder.coefficients(std::span<const Complex>(repeated(values, context->slots())), scale);
+    ASSERT_EQ(compact.size(), 2 * std::max<std::size_t>(period, 8));
+    ASSERT_EQ(whole.size(), context->n());
+    const std::size_t run = context->n() / compact.size();
+    for (std::size_t j = 0; j < context->n(); ++j) {
+      const std::int64_t expected = j % run == 0 ? compact[j / run] : 0;
+      ASSERT_LE(std::abs(whole[j] - expected), 1) << period << " " << j;  // rounding may differ in a tie
+    }
+    // And the transform: every word `run` times.
+    ring::AlignedVector<std::uint64_t> words(compact.size());
+    compact.transform(words.data(), context->basis(1)->tables(1));
+    std::vector<double> re;
+    for (const Complex& z : values) re.push_back(z.real());
+    const auto real = encoder.coefficients(re, scale);
+    ring::AlignedVector<std::uint64_t> real_words(real.size());
+    real.transform(real_words.data(), context->basis(1)->tables(1));
+    const auto poly = encoder.encode_periodic(re, scale, 1).poly;
+    for (std::size_t j = 0; j < context->n(); ++j) ASSERT_EQ(poly.limb(1)[j], real_words[j / run]) << period;
+    for (std::size_t j = 0; j < real.size(); ++j) {
+      ASSERT_EQ(real_words[j], real_words[real.size() - 1 - j]) << period;
+      if (j > 0) {
+        ASSERT_EQ(real[j], -real[real.size() - j]);
+      }
+    }
+  }
+}
+
+// Real slots: errors of mirrored coefficients are one, so that a slot's variance is 2·period/12, twice that of as many
+// independent ones; its imaginary part is none.
+TEST(Encoder, RoundingErrorOfAPeriod) {
+  const auto context = make_context(small_set());
+  const Encoder encoder(context);
+  for (const std::size_t period : {std::size_t{64}, std::size_t{512}, std::size_t{2048}}) {
+    double square = 0, imaginary = 0;
+    const int rounds = static_cast<int>(200 * 64 / period) + 20;
+    for (int round = 0; round < rounds; ++round) {
+      const auto values = random_values(period, static_cast<std::uint64_t>(round));
+      const auto back = encoder.decode_complex(encoder.encode_periodic(values, 1024, 1));
+      for (std::size_t i = 0; i < period; ++i) {
+        square += std::pow((back[i].real() - values[i]) * 1024, 2);
+        imaginary = std::max(imaginary, std::abs(back[i].imag()));
+      }
+    }
+    const double variance = square / static_cast<double>(period) / rounds;
+    EXPECT_NEAR(variance / (static_cast<double>(period) / 6), 1, 0.05) << period;
+    EXPECT_LT(imaginary, 1e-9);
+  }
+}
+
+TEST(Encoder, LargeCoefficientsAreKeptWhole) {
+  const auto context = make_context(parameter_sets()[3]);
+  const Encoder encoder(context);
+  for (const double log_scale : {47.5, 48.5, 49.5, 55.0, 60.0}) {
+    const auto values = random_values(64, 5);
+    const auto f = encoder.coefficients(values, std::exp2(log_scale));
+    const auto g = encoder.coefficients(random_values(64, 6), std::exp2(log_scale));
+    const auto pair = Coefficients::pair(f, g);
+    for (std::size_t l : {0u, 3u}) {
+      const ring::Modulus& q = context->q(l);
+      ring::AlignedVector<std::uint64_t> words(f.size());
+      f.reduce(words.data(), q);
+      for (std::size_t j = 0; j < f.size(); ++j) ASSERT_EQ(words[j], q.from_signed(f[j])) << log_scale;
+      pair.reduce(words.data(), q);
+      for (std::size_t j = 0; j < 64; ++j) {
+        ASSERT_EQ(words[j], q.from_signed(f[j] - g[j + 64])) << log_scale;
+        ASSERT_EQ(words[j + 64], q.from_signed(f[j + 64] + g[j])) << log_scale;
+      }
+    }
+    EXPECT_LT(largest_difference(encoder.decode(encoder.encode_periodic(values, std::exp2(log_scale), 5)),
+                                 [&] {
+                                   std::vector<double> all(context->slots());
+                                   for (std::size_t i = 0; i < all.size(); ++i) all[i] = values[i % 64];
+                                   return all;
+                                 }()),
+              1e-12);
+  }
+}
+
 TEST(Encoder, Refuses) {
   const auto context = make_context(small_set());
   const Encoder encoder(context);
@@ -150,6 +242,13 @@ TEST(Encoder, Refuses) {
   EXPECT_THROW(encoder.encode(one, 0, 0), InvalidArgument);
   EXPECT_THROW(encoder.encode(one, -1, 0), InvalidArgument);
   EXPECT_THROW(encoder.encode(one, 1024, context->max_level() + 1), InvalidArgument);
+  EXPECT_THROW(encoder.coefficients(std::vector<double>(3), 1024), InvalidArgument);
+  EXPECT_THROW(encoder.coefficients(std::vector<double>{}, 1024), InvalidArgument);
+  EXPECT_THROW(encoder.coefficients(std::vector<double>(2 * context->slots()), 1024), InvalidArgument);
+  EXPECT_THROW(Coefficients::pair(encoder.coefficients(one, 1), encoder.coefficients(std::vector<double>(32), 1)),
+               InvalidArgument);
+  const auto large = encoder.coefficients(one, std::exp2(61.5));
+  EXPECT_THROW(Coefficients::pair(large, large), InvalidArgument);
   // Half the modulus: q_0 has 36 bits.
   EXPECT_NO_THROW(encoder.encode_constant(1, std::exp2(34.9), 0));
   EXPECT_THROW(encoder.encode_constant(1, std::exp2(35.1), 0), InvalidArgument);

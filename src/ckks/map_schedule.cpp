@@ -1,0 +1,105 @@
+#include "blindsight/ckks/map_schedule.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "blindsight/base/error.h"
+
+namespace blindsight::ckks {
+
+namespace {
+
+constexpr std::size_t kMaxTerms = 4096;  // of a dot kernel
+
+int wrapped(int k, std::uint32_t slots) {
+  const auto n = static_cast<int>(slots);
+  return ((k % n) + n) % n;
+}
+
+std::vector<std::vector<int>> fold_rounds(std::span<const int> folds, std::uint32_t slots) {
+  std::vector<std::vector<int>> rounds;
+  for (std::size_t i = 0; i < folds.size(); i += 2) {
+    auto& round = rounds.emplace_back(1, wrapped(folds[i], slots));
+    if (i + 1 < folds.size()) {
+      round.push_back(wrapped(folds[i + 1], slots));
+      round.push_back(wrapped(folds[i] + folds[i + 1], slots));
+    }
+  }
+  return rounds;
+}
+
+void require_valid(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots) {
+  std::vector<bool> made(plan.outputs);
+  for (const LinearMapPlan::Term& term : plan.terms) {
+    if (term.input >= plan.inputs || term.output >= plan.outputs || term.diagonal >= diagonals.size()) {
+      throw InvalidArgument("a term of input " + std::to_string(term.input) + ", output " +
+                            std::to_string(term.output) + " and diagonal " + std::to_string(term.diagonal) +
+                            " in a linear map of " + std::to_string(plan.inputs) + ", " + std::to_string(plan.outputs) +
+                            " and " + std::to_string(diagonals.size()));
+    }
+    const std::size_t period = diagonals[term.diagonal].period();
+    if (period == 0 || slots % period != 0) {
+      throw InvalidArgument("a diagonal of period " + std::to_string(period) + " for " + std::to_string(slots) +
+                            " slots");
+    }
+    made[term.output] = true;
+  }
+  if (plan.outputs == 0 || !std::all_of(made.begin(), made.end(), [](bool b) { return b; })) {
+    throw InvalidArgument("a linear map without diagonals for an output");
+  }
+}
+
+}  // namespace
+
+MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots)
+    : babies(plan.inputs), rounds(fold_rounds(plan.folds, slots)) {
+  require_valid(plan, diagonals, slots);
+  std::vector<const LinearMapPlan::Term*> sorted;
+  for (const auto& term : plan.terms) sorted.push_back(&term);
+  const auto key = [slots](const LinearMapPlan::Term& t) {
+    return std::tuple(t.output, wrapped(t.giant, slots), t.input, wrapped(t.baby, slots));
+  };
+  std::stable_sort(sorted.begin(), sorted.end(), [&](auto* a, auto* b) { return key(*a) < key(*b); });
+
+  std::map<Weight, std::uint32_t> index;
+  for (const LinearMapPlan::Term* term : sorted) {
+    const int giant = wrapped(term->giant, slots), baby = wrapped(term->baby, slots);
+    const std::size_t own = diagonals[term->diagonal].period();
+    period = std::max(period, own);
+    const Weight weight{term->diagonal, static_cast<std::uint32_t>(static_cast<std::size_t>(giant) % own), term->input};
+    const auto [entry, added] = index.try_emplace(weight, static_cast<std::uint32_t>(weights.size()));
+    if (added) weights.push_back(weight);
+    if (groups.empty() || groups.back().output != term->output || groups.back().giant != giant)
+      groups.push_back({term->output, giant, false, {}});
+    groups.back().terms.push_back({term->input, baby, entry->second});
+    groups.back().extended |= baby != 0;
+  }
+
+  weight_special.resize(weights.size());
+  for (const Group& group : groups) {
+    if (group.terms.size() > kMaxTerms) {
+      throw InvalidArgument(std::to_string(group.terms.size()) + " terms of one giant step: at most " +
+                            std::to_string(kMaxTerms));
+    }
+    if (!group.extended) continue;
+    for (const Term& term : group.terms) {
+      babies[term.input].insert(term.baby);
+      if (term.baby != 0) weight_special[term.weight] = 1;
+    }
+  }
+}
+
+std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots) {
+  std::set<int> all;
+  for (const LinearMapPlan::Term& term : plan.terms) {
+    all.insert(wrapped(term.baby, slots));
+    all.insert(wrapped(term.giant, slots));
+  }
+  for (const auto& round : fold_rounds(plan.folds, slots)) all.insert(round.begin(), round.end());
+  all.erase(0);
+  return {all.begin(), all.end()};
+}
+
+}  // namespace blindsight::ckks

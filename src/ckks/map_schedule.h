@@ -1,0 +1,43 @@
+// What a LinearMapPlan comes to: groups of terms that share a giant step, and the distinct weights among them.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "blindsight/ckks/linear_map.h"
+
+namespace blindsight::ckks {
+
+/// A diagonal, rotated right by `shift` within its period, for an input's weight scale.
+struct Weight {
+  std::uint32_t diagonal = 0, shift = 0, input = 0;
+  auto operator<=>(const Weight&) const = default;
+};
+
+struct MapSchedule {
+  struct Term {
+    std::uint32_t input;
+    int baby;  ///< in [0, slots)
+    std::uint32_t weight;
+  };
+  struct Group {
+    std::uint32_t output;
+    int giant;      ///< in [0, slots)
+    bool extended;  ///< some term's baby step is a rotation: the inner sum is over Q_level·P, else over Q_level
+    std::vector<Term> terms;
+  };
+  std::vector<Group> groups;  ///< by output, then giant step
+  std::vector<Weight> weights;
+  std::vector<std::uint8_t> weight_special;  ///< by weight: 1 where its limbs modulo P are read
+  std::vector<std::set<int>> babies;         ///< by input: the baby steps that extended groups read
+  std::size_t period = 0;                    ///< longest of the diagonals'
+  std::vector<std::vector<int>> rounds;      ///< folds, two at a time: f and g as the rotations f, g and f + g
+
+  /// Throws InvalidArgument where the plan is not one for these diagonals and slots.
+  MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots);
+};
+
+}  // namespace blindsight::ckks

@@ -1,0 +1,52 @@
+// Weights of a linear map, encoded: transforms of subring elements, half of each (the other half mirrors it).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "blindsight/ckks/encoder.h"
+#include "blindsight/ckks/linear_map.h"
+#include "blindsight/ckks/map_schedule.h"
+
+namespace blindsight::ckks {
+
+/// Words of a weight of that period in one limb.
+std::size_t weight_words(std::size_t period);
+
+/// The coefficients of some weights, two to a polynomial: what is the same for every limb.
+class WeightCoefficients {
+ public:
+  /// Encodes in parallel. `ids` index schedule.weights. Throws as Encoder::coefficients and require_fits.
+  WeightCoefficients(const Encoder& encoder, const MapSchedule& schedule, std::span<const Diagonal> diagonals,
+                     std::span<const double> weight_scale, unsigned level, std::span<const std::uint32_t> ids);
+  /// Writes one limb of every weight: out[i] for ids[i], weight_words of its period; null: not wanted.
+  void transform(std::span<std::uint64_t* const> out, const ring::NttTables& tables) const;
+
+ private:
+  struct Pair {
+    Coefficients coefficients;
+    std::size_t first, second;  ///< positions in ids; the same where the weight has no partner
+  };
+  std::vector<Pair> pairs_;
+  std::size_t largest_ = 0;
+};
+
+/// Every limb of every weight.
+class CachedWeights {
+ public:
+  CachedWeights(const Encoder& encoder, const MapSchedule& schedule, std::span<const Diagonal> diagonals,
+                std::span<const double> weight_scale, unsigned level);
+  const std::uint64_t* words(std::uint32_t weight, std::size_t limb) const {
+    return entries_[weight].words.data() + limb * entries_[weight].size;
+  }
+
+ private:
+  struct Entry {
+    std::size_t size = 0;
+    ring::AlignedVector<std::uint64_t> words;
+  };
+  std::vector<Entry> entries_;
+};
+
+}  // namespace blindsight::ckks
