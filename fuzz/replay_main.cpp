@@ -1,6 +1,6 @@
 // Runs a fuzz target without libFuzzer: every seed in a folder, then mutations of the seeds, always the same ones.
 //
-//   replay_<name> CORPUS_DIR [RUNS]     mutations (4000, or what fits into 20 seconds)
+//   replay_<name> CORPUS_DIR... [RUNS]  mutations (4000, or what fits into 20 seconds)
 //   replay_<name> FILE                  one input, such as a crash that libFuzzer found
 #include <algorithm>
 #include <chrono>
@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <utility>
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
@@ -108,15 +109,22 @@ void save(const Input& input) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: %s CORPUS_DIR [RUNS] | FILE\n", argv[0]);
+    std::fprintf(stderr, "usage: %s CORPUS_DIR... [RUNS] | FILE\n", argv[0]);
     return 2;
   }
   if (std::filesystem::is_regular_file(argv[1])) {
     run(read(argv[1]));
     return 0;
   }
-  const auto seeds = seeds_in(argv[1]);
-  const long runs = argc > 2 ? std::atol(argv[2]) : 4000;
+  std::vector<Input> seeds;
+  long runs = 4000;
+  for (int i = 1; i < argc; ++i) {
+    if (const long number = std::atol(argv[i]); number > 0) {
+      runs = number;
+    } else {
+      for (Input& seed : seeds_in(argv[i])) seeds.push_back(std::move(seed));
+    }
+  }
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   Random random(20260101);
   Input input;

@@ -40,7 +40,7 @@ struct Simulator::MapNoise {
       : variance(map.plan.outputs, Slots(slots, 0.0)), fold(noise.key_switch(op.level, op.scale)) {
     std::vector<std::set<int>> giants(map.plan.outputs);
     std::vector<Slots> switched;
-    for (const std::uint32_t v : op.inputs) switched.emplace_back(slots, noise.key_switch(op.level, scales[v]));
+    for (const std::uint32_t v : op.inputs) switched.emplace_back(slots, noise.extended_switch(op.level, scales[v]));
     for (const auto& term : map.plan.terms) {
       const ckks::Diagonal& diagonal = map.diagonals[term.diagonal];
       if (term.baby != 0) add_rotated_product(variance[term.output], diagonal, switched[term.input], 0, true);
@@ -123,7 +123,7 @@ class Simulator::Run {
       case OpKind::kAddVector: {
         const ckks::Diagonal& vector = program_.vectors[op.operand];
         for (std::size_t s = 0; s < x.size(); ++s) x[s] += vector[s];
-        add_noise(x, noise.encoding(op.scale, x.size()));
+        add_noise(x, noise.encoding(op.scale, vector.period()));
         break;
       }
       case OpKind::kSquare:

@@ -45,6 +45,72 @@ TEST_F(Commands, FourProcessesGiveTheLabelsOfOne) {
   }
 }
 
+TEST_F(Commands, InferProfilesAndKeepsToABudget) {
+  const auto infer = [&](const std::string& output, const std::vector<std::string>& more) {
+    std::vector<std::string> args{"infer", path("model/plan.bs"), "--eval-keys", path("keys/eval.keys"), path("x.ct"),
+                                  "-o",    path(output)};
+    args.insert(args.end(), more.begin(), more.end());
+    const Result result = program(args);
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(result.err.find("error"), std::string::npos) << result.err;
+    return result;
+  };
+  const Result result = infer("budget.ct", {"--memory-budget", "1M", "--profile", path("trace.json")});
+  EXPECT_NE(result.out.find("linear map"), std::string::npos) << result.out;
+  // Weights encoded on the fly are the same weights.
+  EXPECT_EQ(contents(path("budget.ct")), contents(path("y.ct")));
+  const Bytes text = contents(path("trace.json"));
+  const json trace = json::parse(text.begin(), text.end());
+  ASSERT_FALSE(trace["traceEvents"].empty());
+  EXPECT_EQ(trace["traceEvents"].size() % 3, 0u);  // three images
+  double end = 0;
+  for (const json& event : trace["traceEvents"]) {
+    EXPECT_EQ(event["ph"], "X");
+    EXPECT_FALSE(event["name"].get<std::string>().empty());
+    EXPECT_GE(event["ts"].get<double>(), end - 1);
+    EXPECT_GT(event["dur"].get<double>(), 0);
+    end = event["ts"].get<double>() + event["dur"].get<double>();
+    if (event["cat"] == "linear map") {
+      EXPECT_GT(event["args"]["products"].get<int>(), 0);
+      EXPECT_EQ(event["args"]["weights"], "encoded on the fly");
+    }
+  }
+  const Result all = infer("all.ct", {"--memory-budget", "0", "--profile", "-"});
+  for (const json& event : json::parse(all.out)["traceEvents"]) {
+    if (event["cat"] == "linear map") EXPECT_EQ(event["args"]["weights"], "kept");
+  }
+  EXPECT_EQ(contents(path("all.ct")), contents(path("y.ct")));
+  expect_refusal(program({"infer", path("model/plan.bs"), "--eval-keys", path("keys/eval.keys"), path("x.ct"), "-o",
+                          path("never.ct"), "--memory-budget", "much"}),
+                 path("never.ct"));
+}
+
+TEST_F(Commands, CompileIsReproducibleAndTakesOtherImages) {
+  ASSERT_EQ(program({"compile", kModel, "-o", path("again")}).status, 0);
+  EXPECT_EQ(contents(path("again/plan.bs")), contents(path("model/plan.bs")));
+  fs::create_directories(path("photos"));
+  for (const std::string& image : shop().images()) fs::copy_file(image, path("photos") / fs::path(image).filename());
+  const Result other = program({"compile", kModel, "-o", path("other"), "--calibration", path("photos"), "--json"});
+  ASSERT_EQ(other.status, 0) << other.err;
+  EXPECT_GT(json::parse(other.out)["rotation_keys"].get<int>(), 0);
+  expect_refusal(program({"compile", kModel, "-o", path("never"), "--calibration", path("nowhere")}), path("never"));
+  fs::create_directories(path("empty"));
+  expect_refusal(program({"compile", kModel, "-o", path("never"), "--calibration", path("empty")}), path("never"));
+}
+
+TEST_F(Commands, RotationKeysCanBeBounded) {
+  const auto keys = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> args{"compile", kModel, "--json", "-o", path("bounded")};
+    args.insert(args.end(), more.begin(), more.end());
+    const Result result = program(args);
+    EXPECT_EQ(result.status, 0) << result.err;
+    return json::parse(result.out)["rotation_keys"].get<std::size_t>();
+  };
+  const std::size_t free = keys({});
+  const std::size_t bound = free - 2;
+  EXPECT_LE(keys({"--max-rotation-keys", std::to_string(bound)}), bound);
+}
+
 TEST_F(Commands, DecryptPrintsOneLineAnImage) {
   const Result result = program({"decrypt", "--keys", path("keys"), path("y.ct"), "--top", "2"});
   EXPECT_EQ(result.status, 0) << result.err;
@@ -117,6 +183,23 @@ TEST_F(Commands, NotAnImage) {
   expect_refusal(program({"encrypt", "--keys", path("keys"), path("model/plan.bs"), "-o", output.string()}), output);
   expect_refusal(program({"encrypt", "--keys", path("keys"), path("missing.png"), "-o", output.string()}), output);
   expect_refusal(program({"encrypt", "--keys", path("keys"), path("keys"), "-o", output.string()}), output);
+}
+
+TEST_F(Commands, DamagedImagesAreOneLine) {
+  std::vector<Bytes> damaged;
+  Bytes png = contents(shop().images()[0]);
+  for (const std::size_t at : {png.size() / 2, png.size() - 20}) {
+    damaged.push_back(png);
+    damaged.back()[at] ^= 0x55;
+  }
+  // A JPEG whose header promises 28×28 grey pixels, and whose tables are missing.
+  damaged.push_back({0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0,  28, 0, 28, 1, 1, 0x11, 0,   0xff,
+                     0xda, 0,    8,    1,    1, 0,  0, 63, 0,  1, 2,  3, 4, 0xff, 0xd9});
+  for (const Bytes& bytes : damaged) {
+    store(path("damaged.img"), bytes);
+    expect_refusal(program({"encrypt", "--keys", path("keys"), path("damaged.img"), "-o", path("damaged.ct")}),
+                   path("damaged.ct"));
+  }
 }
 
 TEST_F(Commands, DemoNeedsNoDataSet) {
