@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "blindsight/base/error.h"
 #include "blindsight/nn/windows.h"
 
 namespace blindsight::nn {
@@ -20,27 +21,18 @@ constexpr std::int64_t kDepth = 576;  ///< weights of a filter at a time: the un
 
 typedef double Lanes __attribute__((vector_size(kLanes * sizeof(double))));
 
-__attribute__((always_inline)) inline Lanes load(const double* from) {
-  Lanes value;
-  std::memcpy(&value, from, sizeof(value));
-  return value;
-}
-
-__attribute__((always_inline)) inline void store(double* to, const Lanes& value) {
-  std::memcpy(to, &value, sizeof(value));
-}
-
 /// y[c][0..kLanes) += sum over k of weight[c][k] · unfolded[k][0..kLanes), for `Count` filters c.
 template <int Count>
 __attribute__((always_inline)) inline void multiply_lanes(const double* weight, const double* unfolded,
                                                           std::int64_t stride, std::int64_t depth, double* y) {
   Lanes sum[Count];
-  for (int c = 0; c < Count; ++c) sum[c] = load(y + c * kPixels);
+  for (int c = 0; c < Count; ++c) std::memcpy(&sum[c], y + c * kPixels, sizeof(Lanes));
   for (std::int64_t k = 0; k < depth; ++k) {
-    const Lanes x = load(unfolded + k * kPixels);
+    Lanes x;
+    std::memcpy(&x, unfolded + k * kPixels, sizeof(Lanes));
     for (int c = 0; c < Count; ++c) sum[c] = sum[c] + weight[c * stride + k] * x;
   }
-  for (int c = 0; c < Count; ++c) store(y + c * kPixels, sum[c]);
+  for (int c = 0; c < Count; ++c) std::memcpy(y + c * kPixels, &sum[c], sizeof(Lanes));
 }
 
 /// A tile: y, {filters, kPixels}, += weight, {filters, depth} in rows of `stride`, times unfolded, {depth, kPixels}.
@@ -74,10 +66,10 @@ __attribute__((target("avx2"))) void multiply_avx2(const Tile& tile) { multiply_
 __attribute__((target("avx512f"))) void multiply_avx512(const Tile& tile) { multiply_tile(tile); }
 #endif
 
-Multiply fastest() {
+Multiply multiply_of(ConvolveSet set) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return multiply_avx512;
-  if (__builtin_cpu_supports("avx2")) return multiply_avx2;
+  if (set == ConvolveSet::avx512) return multiply_avx512;
+  if (set == ConvolveSet::avx2) return multiply_avx2;
 #endif
   return multiply_portable;
 }
@@ -113,8 +105,8 @@ void unfold_row(const double* channel, const Tap& rows, const Tap& cols, std::in
 /// One convolution of one image.
 class Convolution {
  public:
-  Convolution(const Conv& conv, std::span<const double> x, const Shape& in, const Shape& out)
-      : conv_(conv), x_(x), in_(in), out_(out), kernel_(conv.weight.shape) {
+  Convolution(const Conv& conv, std::span<const double> x, const Shape& in, const Shape& out, Multiply multiply)
+      : multiply_(multiply), conv_(conv), x_(x), in_(in), out_(out), kernel_(conv.weight.shape) {
     for (std::int64_t k = 0; k < kernel_[2]; ++k) rows_.push_back(make_tap(conv, 0, k, in[1], out[1]));
     for (std::int64_t k = 0; k < kernel_[3]; ++k) cols_.push_back(make_tap(conv, 1, k, in[2], out[2]));
     depth_ = kernel_[1] * kernel_[2] * kernel_[3];
@@ -137,7 +129,6 @@ class Convolution {
  private:
   /// Output positions first .. first + count - 1 of all of the group's filters, `plane` elements apart.
   void run_tile(std::int64_t group, std::int64_t first, std::int64_t count, double* y, std::int64_t plane) {
-    static const Multiply multiply = fastest();
     const std::int64_t first_filter = group * filters_;
     for (std::int64_t o = 0; o < filters_; ++o) {
       std::fill_n(tile_.begin() + o * kPixels, kPixels, conv_.bias[first_filter + o]);
@@ -145,8 +136,8 @@ class Convolution {
     for (std::int64_t k = 0; k < depth_; k += kDepth) {
       const std::int64_t some = std::min(kDepth, depth_ - k);
       for (std::int64_t i = 0; i < some; ++i) unfold(group, k + i, first, count, unfolded_.data() + i * kPixels);
-      multiply({conv_.weight.data.data() + first_filter * depth_ + k, unfolded_.data(), depth_, some, filters_,
-                tile_.data()});
+      multiply_({conv_.weight.data.data() + first_filter * depth_ + k, unfolded_.data(), depth_, some, filters_,
+                 tile_.data()});
     }
     for (std::int64_t o = 0; o < filters_; ++o) std::copy_n(tile_.begin() + o * kPixels, count, y + o * plane);
   }
@@ -158,6 +149,7 @@ class Convolution {
     unfold_row(channel, rows_[k % window / kernel_[3]], cols_[k % kernel_[3]], in_[2], out_[2], first, count, to);
   }
 
+  Multiply multiply_;
   const Conv& conv_;
   std::span<const double> x_;
   const Shape& in_;
@@ -171,8 +163,27 @@ class Convolution {
 
 }  // namespace
 
+std::vector<ConvolveSet> convolve_sets() {
+  std::vector<ConvolveSet> sets{ConvolveSet::portable};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) sets.push_back(ConvolveSet::avx2);
+  if (__builtin_cpu_supports("avx512f")) sets.push_back(ConvolveSet::avx512);
+#endif
+  return sets;
+}
+
+std::vector<double> convolve(const Conv& conv, std::span<const double> x, const Shape& in, const Shape& out,
+                             ConvolveSet set) {
+  const std::vector<ConvolveSet> sets = convolve_sets();
+  if (std::find(sets.begin(), sets.end(), set) == sets.end()) {
+    throw InvalidArgument("this machine lacks the instruction set asked for");
+  }
+  return Convolution(conv, x, in, out, multiply_of(set)).run();
+}
+
 std::vector<double> convolve(const Conv& conv, std::span<const double> x, const Shape& in, const Shape& out) {
-  return Convolution(conv, x, in, out).run();
+  static const ConvolveSet fastest = convolve_sets().back();
+  return Convolution(conv, x, in, out, multiply_of(fastest)).run();
 }
 
 }  // namespace blindsight::nn

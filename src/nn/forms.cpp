@@ -199,7 +199,8 @@ std::string join_names(const Graph& graph, const NodeSet& nodes) {
   for (const std::uint32_t number : nodes) {
     const std::string& name = graph.nodes[number].name;
     if (previous && *previous == name) continue;
-    text += (previous ? "+" : "") + name;
+    if (previous) text += '+';
+    text += name;
     previous = &name;
   }
   return nodes.empty() ? "identity" : text;

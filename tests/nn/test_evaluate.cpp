@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "blindsight/nn/convolve.h"
 #include "model_builder.h"
 
 namespace blindsight::nn {
@@ -67,6 +68,26 @@ TEST(Evaluate, RandomConvolutionsMatchTheDefinition) {
     ASSERT_EQ(shape[2], (graph.input_shape[2] + pads[1] + pads[3] - (kw - 1) * dilations[1] - 1) / strides[1] + 1);
     expect_close(evaluate(graph, image).data, naive_conv(conv, image, shape));
     expect_network_equals_graph(graph, round);
+  }
+}
+
+/// Wide enough for several tiles and blocks of filters, deep enough for several runs of weights.
+TEST(Evaluate, ConvolutionsAreBitIdenticalOnEveryInstructionSet) {
+  Random random(13);
+  for (const Shape& weight : {Shape{7, 5, 3, 3}, Shape{4, 70, 3, 3}, Shape{1, 1, 1, 1}}) {
+    Conv conv;
+    conv.weight = {weight, {}};
+    // Values that don't come out even, so that a fused multiply-add would show.
+    for (std::int64_t i = 0; i < element_count(weight); ++i) conv.weight.data.push_back(std::sin(i + 0.1));
+    conv.bias = random.reals(weight[0]);
+    conv.strides = {1, 2};
+    conv.pads = {1, 0, 1, 2};
+    const Tensor x{{weight[1], 13, 29}, random.reals(weight[1] * 13 * 29)};
+    const Shape out{weight[0], 13 + 2 - weight[2] + 1, (29 + 2 - weight[3]) / 2 + 1};
+    const Doubles expected = convolve(conv, x.data, x.shape, out, ConvolveSet::portable);
+    expect_close(expected, naive_conv(conv, x, out), 1e-13);
+    EXPECT_EQ(expected, convolve(conv, x.data, x.shape, out));
+    for (const ConvolveSet set : convolve_sets()) EXPECT_EQ(expected, convolve(conv, x.data, x.shape, out, set));
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <optional>
 #include <sstream>
 
 #include "blindsight/base/error.h"
@@ -192,6 +194,94 @@ TEST(Network, TwoQuadraticsOfOneTensor) {
   ASSERT_EQ(network.stages.size(), 2u);
   EXPECT_EQ(reads(network.stages[1]), (Reads{101, 1}));
   expect_network_equals_graph(graph);
+}
+
+/// One activation, -0.5·x² + 2·x + 3 in channel 0 and 0.25·x² - x in channel 1, however it is written.
+TEST(Network, QuadraticsInEverySpelling) {
+  using Build = std::function<void(ModelBuilder&)>;
+  const std::vector<std::pair<const char*, Build>> spellings = {
+      {"a*(x*x) + b*x + c",
+       [](ModelBuilder& m) {
+         m.node("Mul", "s", {"conv", "conv"});
+         m.node("Mul", "as", {"a", "s"});
+         m.node("Mul", "bx", {"conv", "b"});
+         m.node("Add", "sum", {"bx", "as"});
+         m.node("Add", "y", {"c", "sum"});
+       }},
+      {"a*x**2 + (b*x + c)",
+       [](ModelBuilder& m) {
+         m.node("Pow", "s", {"conv", "two"});
+         m.node("Mul", "as", {"s", "a"});
+         m.node("Mul", "bx", {"b", "conv"});
+         m.node("Add", "line", {"bx", "c"});
+         m.node("Add", "y", {"as", "line"});
+       }},
+      {"(a*x)*x + b*x + c",
+       [](ModelBuilder& m) {
+         m.node("Mul", "ax", {"a", "conv"});
+         m.node("Mul", "axx", {"ax", "conv"});
+         m.node("Mul", "bx", {"b", "conv"});
+         m.node("Add", "sum", {"axx", "bx"});
+         m.node("Add", "y", {"sum", "c"});
+       }},
+      {"x*(a*x + b) + c",
+       [](ModelBuilder& m) {
+         m.node("Mul", "ax", {"a", "conv"});
+         m.node("Add", "line", {"ax", "b"});
+         m.node("Mul", "product", {"conv", "line"});
+         m.node("Add", "y", {"product", "c"});
+       }},
+      {"a*(x - h)**2 - k",
+       [](ModelBuilder& m) {
+         m.node("Sub", "moved", {"conv", "h"});
+         m.node("Pow", "s", {"moved", "two"});
+         m.node("Mul", "as", {"a", "s"});
+         m.node("Sub", "y", {"as", "k"});
+       }},
+      {"-(x*x/d) + b*x - (-c)",
+       [](ModelBuilder& m) {
+         m.node("Mul", "s", {"conv", "conv"});
+         m.node("Div", "quotient", {"s", "d"});
+         m.node("Neg", "negative", {"quotient"});
+         m.node("Mul", "bx", {"b", "conv"});
+         m.node("Add", "sum", {"negative", "bx"});
+         m.node("Neg", "mc", {"c"});
+         m.node("Sub", "y", {"sum", "mc"});
+       }},
+      {"(x + p)*(a*x + q) + r",
+       [](ModelBuilder& m) {
+         m.node("Add", "left", {"conv", "p"});
+         m.node("Mul", "ax", {"a", "conv"});
+         m.node("Add", "right", {"ax", "q"});
+         m.node("Mul", "product", {"left", "right"});
+         m.node("Add", "y", {"product", "r"});
+       }},
+  };
+  Random random(12);
+  const Doubles weights = random.reals(4);
+  std::optional<Doubles> expected;
+  for (const auto& [name, build] : spellings) {
+    SCOPED_TRACE(name);
+    ModelBuilder model({1, 2, 3, 3});
+    const Ints dims{1, 2, 1, 1};
+    model.weight("w", {2, 2, 1, 1}, weights).weight("two", {}, {2}).weight("a", dims, {-0.5, 0.25});
+    model.weight("b", {2, 1, 1}, {2, -1}).weight("c", dims, {3, 0}).weight("d", dims, {2, -4});
+    model.weight("h", dims, {2, 2}).weight("k", dims, {-5, 1});  // a·(x - h)² - k
+    // (x + p)(a·x + q) + r with p = 1: q + a = b, q + r = c
+    model.weight("p", {}, {1}).weight("q", dims, {2.5, -1.25}).weight("r", dims, {0.5, 1.25});
+    model.node("Conv", "conv", {"x", "w"});
+    build(model);
+    model.node("Flatten", "flat", {"y"});
+    const Graph graph = model.import();
+    const Doubles y = evaluate(graph, random_image(graph, 3)).data;
+    if (!expected) expected = y;
+    expect_close(y, *expected);
+    const QuadraticNetwork network = to_network(graph);
+    ASSERT_EQ(network.stages.size(), 2u);
+    EXPECT_EQ(reads(network.stages[1]), Reads{101});  // one square, whatever the spelling
+    expect_close(network.stages[0].bias, {-2, -2, -2, -2, -2, -2, -2, -2, -2, -2, -2, -2, -2, -2, -2, -2, -2, -2});
+    expect_network_equals_graph(graph);
+  }
 }
 
 TEST(Network, VanishingSquaresAndLargeShiftsReadTheValueItself) {
