@@ -1,16 +1,16 @@
 #include "blindsight/ckks/base_conversion.h"
 
-#include <cmath>
-#include <vector>
+#include <string>
+#include <utility>
 
-#include "blindsight/base/parallel.h"
-#include "blindsight/ring/aligned.h"
+#include "blindsight/base/error.h"
 #include "blindsight/ring/kernels.h"
 
 namespace blindsight::ckks {
 
 namespace {
 
+using ring::kernels;
 using ring::Modulus;
 
 /// Product of from[j], j != skip, mod q.
@@ -24,39 +24,40 @@ std::uint64_t punctured_product(std::span<const Modulus* const> from, std::size_
 
 }  // namespace
 
-void convert_base(std::span<const std::uint64_t* const> in, std::span<const Modulus* const> from,
-                  std::span<std::uint64_t* const> out, std::span<const Modulus* const> to, std::size_t n) {
-  const auto& kernels = ring::kernels();
-  if (from.size() == 1) {
-    parallel_for(to.size(), [&](std::size_t t) { kernels.switch_modulus(out[t], in[0], n, *from[0], *to[t]); });
+BaseConverter::BaseConverter(Moduli from, Moduli to) : from_(std::move(from)), to_(std::move(to)) {
+  if (from_.empty() || from_.size() >= ring::kMaxCombineTerms) {
+    throw InvalidArgument("base conversion from " + std::to_string(from_.size()) + " primes");
+  }
+  if (from_.size() == 1) return;
+  for (std::size_t j = 0; j < from_.size(); ++j) {
+    punctured_inverse_.push_back(from_[j]->inverse(punctured_product(from_, j, *from_[j])));
+    inverse_.push_back(1 / static_cast<double>(from_[j]->value()));
+  }
+  weights_.reserve(to_.size() * rows());
+  for (const Modulus* q : to_) {
+    for (std::size_t j = 0; j < from_.size(); ++j) weights_.push_back(punctured_product(from_, j, *q));
+    weights_.push_back(q->neg(punctured_product(from_, from_.size(), *q)));
+  }
+}
+
+void BaseConverter::scale(std::uint64_t* x, std::size_t j, std::size_t n) const {
+  if (from_.size() > 1) kernels().mul_scalar(x, x, punctured_inverse_[j], n, *from_[j]);
+}
+
+void BaseConverter::overflow(std::uint64_t* v, std::span<const std::uint64_t* const> y, std::size_t n) const {
+  if (from_.size() > 1) kernels().round_sum(v, y.data(), inverse_.data(), from_.size(), n);
+}
+
+void BaseConverter::convert(std::uint64_t* const* out, std::span<const std::uint64_t* const> rows, std::size_t first,
+                            std::size_t count, std::size_t n) const {
+  if (from_.size() > 1) {
+    kernels().combine(out, rows.data(), weights_.data() + first * this->rows(), count, this->rows(), n,
+                      to_.data() + first);
     return;
   }
-  // y_j = x·(F/f_j)^-1 mod f_j; x = Σ y_j·F/f_j − v·F with v = round(Σ y_j/f_j).
-  const std::size_t digits = from.size();
-  std::vector<ring::AlignedVector<std::uint64_t>> y(digits, ring::AlignedVector<std::uint64_t>(n));
-  parallel_for(digits, [&](std::size_t j) {
-    const std::uint64_t factor = from[j]->inverse(punctured_product(from, j, *from[j]));
-    kernels.mul_scalar(y[j].data(), in[j], factor, n, *from[j]);
-  });
-  std::vector<std::uint32_t> v(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    double sum = 0.5;
-    for (std::size_t j = 0; j < digits; ++j)
-      sum += static_cast<double>(y[j][i]) / static_cast<double>(from[j]->value());
-    v[i] = static_cast<std::uint32_t>(sum);
+  for (std::size_t t = 0; t < count; ++t) {
+    kernels().switch_modulus(out[t], rows[0], n, *from_[0], *to_[first + t]);
   }
-  parallel_for(to.size(), [&](std::size_t t) {
-    const Modulus& q = *to[t];
-    std::vector<std::uint64_t> factor(digits), multiple(digits + 1);
-    for (std::size_t j = 0; j < digits; ++j) factor[j] = punctured_product(from, j, q);
-    const std::uint64_t whole = punctured_product(from, digits, q);
-    for (std::size_t k = 0; k <= digits; ++k) multiple[k] = q.neg(q.mul(q.reduce(k), whole));
-    for (std::size_t i = 0; i < n; ++i) {
-      unsigned __int128 sum = multiple[v[i]];  // < 2^50 + 13·2^100
-      for (std::size_t j = 0; j < digits; ++j) sum += static_cast<unsigned __int128>(y[j][i]) * factor[j];
-      out[t][i] = static_cast<std::uint64_t>(sum % q.value());
-    }
-  });
 }
 
 }  // namespace blindsight::ckks

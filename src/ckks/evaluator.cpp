@@ -6,14 +6,12 @@
 
 #include "blindsight/base/error.h"
 #include "blindsight/base/parallel.h"
-#include "blindsight/ckks/base_conversion.h"
 #include "blindsight/ring/kernels.h"
 
 namespace blindsight::ckks {
 
 namespace {
 
-using ring::CoeffPoly;
 using ring::EvalPoly;
 using ring::kernels;
 using ring::Modulus;
@@ -52,7 +50,8 @@ const KeySwitchKey& require_level(const KeySwitchKey& key, unsigned level) {
 
 }  // namespace
 
-Evaluator::Evaluator(ContextPtr context) : context_(std::move(context)) {}
+Evaluator::Evaluator(ContextPtr context)
+    : context_(std::move(context)), switcher_(std::make_shared<const KeySwitcher>(context_)) {}
 
 Ciphertext Evaluator::add(const Ciphertext& a, const Ciphertext& b) const {
   Ciphertext result = a;
@@ -141,94 +140,15 @@ Ciphertext Evaluator::square(const Ciphertext& a) const {
   return result;
 }
 
-/// Digits of a part, each extended to Q_level·P: the digit's own limbs as they are, the others by base conversion
-/// (ModUp).
-std::vector<EvalPoly> Evaluator::decompose(const EvalPoly& part) const {
-  const auto level = static_cast<unsigned>(part.limbs()) - 1;
-  const ring::BasisPtr& extended = context_->extended_basis(level);
-  const std::size_t alpha = context_->special_limbs(level);
-  const std::size_t n = context_->n();
-  const CoeffPoly coefficients = ring::to_coeff(part);
-  std::vector<EvalPoly> digits(context_->digits(level));
-  parallel_for(digits.size(), [&](std::size_t d) {
-    const std::size_t first = d * alpha;
-    const std::size_t last = std::min<std::size_t>(first + alpha, level + 1);
-    EvalPoly digit = EvalPoly::uninitialised(extended);
-    std::vector<const std::uint64_t*> in;
-    std::vector<const Modulus*> from, to;
-    std::vector<std::uint64_t*> out;
-    std::vector<std::size_t> converted;
-    for (std::size_t l = 0; l < extended->size(); ++l) {
-      if (l >= first && l < last) {
-        in.push_back(coefficients.limb(l));
-        from.push_back(&extended->modulus(l));
-        std::copy_n(part.limb(l), n, digit.limb(l));
-      } else {
-        out.push_back(digit.limb(l));
-        to.push_back(&extended->modulus(l));
-        converted.push_back(l);
-      }
-    }
-    convert_base(in, from, out, to, n);
-    parallel_for(converted.size(),
-                 [&](std::size_t i) { kernels().ntt_forward(out[i], n, extended->tables(converted[i])); });
-    digits[d] = std::move(digit);
-  });
-  return digits;
-}
-
-Evaluator::Pair Evaluator::inner_product(std::span<const EvalPoly> digits, const KeySwitchKey& key,
-                                         unsigned level) const {
-  const ring::BasisPtr& extended = context_->extended_basis(level);
-  Pair result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended)};
-  parallel_for(extended->size(), [&](std::size_t l) {
-    const std::size_t key_limb = l <= level ? l : l + (key.level - level);
-    std::vector<const std::uint64_t*> x(digits.size()), b(digits.size()), a(digits.size());
-    for (std::size_t d = 0; d < digits.size(); ++d) {
-      x[d] = digits[d].limb(l);
-      b[d] = key.b[d].limb(key_limb);
-      a[d] = key.a[d].limb(key_limb);
-    }
-    kernels().dot(result.first.limb(l), x.data(), b.data(), x.size(), context_->n(), extended->modulus(l));
-    kernels().dot(result.second.limb(l), x.data(), a.data(), x.size(), context_->n(), extended->modulus(l));
-  });
-  return result;
-}
-
-/// Divides by P and rounds: Q_level·P to Q_level.
-EvalPoly Evaluator::mod_down(EvalPoly extended, unsigned level) const {
-  const std::size_t n = context_->n();
-  const std::size_t specials = context_->special_limbs(level);
-  std::vector<const std::uint64_t*> in(specials);
-  std::vector<const Modulus*> from(specials), to(level + 1);
-  for (std::size_t i = 0; i < specials; ++i) {
-    std::uint64_t* limb = extended.limb(level + 1 + i);
-    kernels().ntt_inverse(limb, n, context_->special_basis()->tables(i));
-    in[i] = limb;
-    from[i] = &context_->p(i);
-  }
-  EvalPoly correction = EvalPoly::uninitialised(context_->basis(level));
-  std::vector<std::uint64_t*> out(level + 1);
-  for (std::size_t l = 0; l <= level; ++l) {
-    out[l] = correction.limb(l);
-    to[l] = &context_->q(l);
-  }
-  convert_base(in, from, out, to, n);
-  parallel_for(level + 1, [&](std::size_t l) {
-    const Modulus& q = context_->q(l);
-    kernels().ntt_forward(out[l], n, context_->basis(level)->tables(l));
-    kernels().sub_mul_scalar(out[l], extended.limb(l), out[l], context_->p_inverse_mod_q(level, l), n, q);
-  });
-  return correction;
-}
-
 void Evaluator::relinearise_inplace(Ciphertext& a, const EvaluationKeys& keys) const {
   require_parts(a, 3);
   const unsigned level = a.level();
-  const KeySwitchKey& key = relinearisation_key(keys, level);
-  Pair switched = inner_product(decompose(a.parts[2]), key, level);
-  ring::add_inplace(a.parts[0], mod_down(std::move(switched.first), level));
-  ring::add_inplace(a.parts[1], mod_down(std::move(switched.second), level));
+  KeySwitcher::Pair sums = switcher_->switch_key(a.parts[2], relinearisation_key(keys, level));
+  EvalPoly* const extended[] = {&sums.first, &sums.second};
+  switcher_->mod_down_overwriting(extended, level, [&](std::size_t part, std::size_t l, std::uint64_t* limb) {
+    switcher_->divide(limb, extended[part]->limb(l), limb, level, l);
+    kernels().add(a.parts[part].limb(l), a.parts[part].limb(l), limb, context_->n(), context_->q(l));
+  });
   a.parts.pop_back();
 }
 
@@ -237,18 +157,19 @@ void Evaluator::rescale_inplace(Ciphertext& a) const {
   if (level == 0) throw InvalidArgument("a ciphertext of level 0 can't be rescaled: no prime is left to divide by");
   const Modulus& dropped = context_->q(level);
   const std::size_t n = context_->n();
-  for (EvalPoly& part : a.parts) {
-    kernels().ntt_inverse(part.limb(level), n, context_->basis(level)->tables(level));
-    parallel_for(level, [&](std::size_t l) {
-      const Modulus& q = context_->q(l);
-      ring::AlignedVector<std::uint64_t> remainder(n);
-      kernels().switch_modulus(remainder.data(), part.limb(level), n, dropped, q);
-      kernels().ntt_forward(remainder.data(), n, context_->basis(level)->tables(l));
-      kernels().sub_mul_scalar(part.limb(l), part.limb(l), remainder.data(), q.inverse(q.reduce(dropped.value())), n,
-                               q);
-    });
-    part.truncate(context_->basis(level - 1));
-  }
+  parallel_for(a.parts.size(), [&](std::size_t part) {
+    kernels().ntt_inverse(a.parts[part].limb(level), n, context_->basis(level)->tables(level));
+  });
+  parallel_for(a.parts.size() * level, [&](std::size_t task) {
+    EvalPoly& part = a.parts[task / level];
+    const std::size_t l = task % level;
+    const Modulus& q = context_->q(l);
+    ring::AlignedVector<std::uint64_t> remainder(n);
+    kernels().switch_modulus(remainder.data(), part.limb(level), n, dropped, q);
+    kernels().ntt_forward(remainder.data(), n, context_->basis(level)->tables(l));
+    kernels().sub_mul_scalar(part.limb(l), part.limb(l), remainder.data(), q.inverse(q.reduce(dropped.value())), n, q);
+  });
+  for (EvalPoly& part : a.parts) part.truncate(context_->basis(level - 1));
   a.scale /= static_cast<double>(dropped.value());
 }
 
@@ -282,84 +203,129 @@ const KeySwitchKey& Evaluator::galois_key(const EvaluationKeys& keys, std::uint3
   return require_level(key->second, level);
 }
 
-Ciphertext Evaluator::apply_galois(const Ciphertext& a, std::span<const EvalPoly> digits, std::uint32_t element,
-                                   const EvaluationKeys& keys) const {
+/// X → X^element of (a.parts[0] + sums.first/P, sums.second/P).
+Ciphertext Evaluator::finish_galois(const Ciphertext& a, KeySwitcher::Pair sums, std::uint32_t element) const {
   const unsigned level = a.level();
-  Pair switched = inner_product(digits, galois_key(keys, element, level), level);
   const auto index = context_->automorphism_index(element);
-  EvalPoly body = mod_down(std::move(switched.first), level);
-  ring::add_inplace(body, a.parts[0]);
   Ciphertext result;
   result.scale = a.scale;
-  result.parts.push_back(ring::automorphism(body, index));
-  result.parts.push_back(ring::automorphism(mod_down(std::move(switched.second), level), index));
+  for (int i = 0; i < 2; ++i) result.parts.push_back(EvalPoly::uninitialised(context_->basis(level)));
+  EvalPoly* const extended[] = {&sums.first, &sums.second};
+  switcher_->mod_down_overwriting(extended, level, [&](std::size_t part, std::size_t l, std::uint64_t* limb) {
+    switcher_->divide(limb, extended[part]->limb(l), limb, level, l);
+    if (part == 0) kernels().add(limb, limb, a.parts[0].limb(l), context_->n(), context_->q(l));
+    kernels().permute(result.parts[part].limb(l), limb, index.data(), context_->n());
+  });
   return result;
 }
 
 Ciphertext Evaluator::rotate(const Ciphertext& a, int k, const EvaluationKeys& keys) const {
-  return rotate(hoist(a), k, keys);
+  require_parts(a, 2);
+  const std::uint32_t element = context_->rotation_element(k);
+  return element == 1 ? a : apply_galois(a, element, keys);
 }
 
 Ciphertext Evaluator::conjugate(const Ciphertext& a, const EvaluationKeys& keys) const {
   require_parts(a, 2);
-  return apply_galois(a, decompose(a.parts[1]), context_->conjugation_element(), keys);
+  return apply_galois(a, context_->conjugation_element(), keys);
+}
+
+Ciphertext Evaluator::apply_galois(const Ciphertext& a, std::uint32_t element, const EvaluationKeys& keys) const {
+  return finish_galois(a, switcher_->switch_key(a.parts[1], galois_key(keys, element, a.level())), element);
 }
 
 Hoisted Evaluator::hoist(const Ciphertext& a) const {
   require_parts(a, 2);
-  return {&a, decompose(a.parts[1])};
+  return {&a, switcher_->decompose(a.parts[1])};
 }
 
 Ciphertext Evaluator::rotate(const Hoisted& a, int k, const EvaluationKeys& keys) const {
   const std::uint32_t element = context_->rotation_element(k);
-  return element == 1 ? *a.source : apply_galois(*a.source, a.digits, element, keys);
+  if (element == 1) return *a.source;
+  const unsigned level = a.source->level();
+  return finish_galois(*a.source, switcher_->inner_product(a.digits, galois_key(keys, element, level), level), element);
 }
 
-/// extended += P·a; P·a vanishes modulo P.
-void Evaluator::add_times_p(EvalPoly& extended, const EvalPoly& a) const {
-  const auto level = static_cast<unsigned>(a.limbs()) - 1;
-  parallel_for(a.limbs(), [&](std::size_t l) {
-    const Modulus& q = context_->q(l);
-    ring::AlignedVector<std::uint64_t> product(a.n());
-    kernels().mul_scalar(product.data(), a.limb(l), context_->p_mod_q(level, l), a.n(), q);
-    kernels().add(extended.limb(l), extended.limb(l), product.data(), a.n(), q);
-  });
+/// out = P·a on a limb of a level; P·a vanishes modulo P.
+void Evaluator::times_p(std::uint64_t* out, const std::uint64_t* a, unsigned level, std::size_t l) const {
+  kernels().mul_scalar(out, a, context_->p_mod_q(level, l), context_->n(), context_->q(l));
 }
 
 ExtendedCiphertext Evaluator::extend(const Ciphertext& a) const {
   require_parts(a, 2);
-  const ring::BasisPtr& extended = context_->extended_basis(a.level());
-  ExtendedCiphertext result{EvalPoly(extended), EvalPoly(extended), a.scale, a.level()};
-  add_times_p(result.body, a.parts[0]);
-  add_times_p(result.mask, a.parts[1]);
+  const unsigned level = a.level();
+  const ring::BasisPtr& extended = context_->extended_basis(level);
+  ExtendedCiphertext result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended), a.scale, level};
+  parallel_for(2 * extended->size(), [&](std::size_t task) {
+    const std::size_t l = task / 2;
+    std::uint64_t* const out = (task % 2 == 0 ? result.body : result.mask).limb(l);
+    if (l <= level) {
+      times_p(out, a.parts[task % 2].limb(l), level, l);
+    } else {
+      std::fill_n(out, context_->n(), 0);
+    }
+  });
   return result;
 }
 
 std::vector<EvalPoly> Evaluator::hoist(const ExtendedCiphertext& a) const {
-  return decompose(mod_down(a.mask, a.level));
+  return switcher_->decompose(mod_down(a.mask, a.level));
 }
 
 ExtendedCiphertext Evaluator::rotate_extended(const Hoisted& a, int k, const EvaluationKeys& keys) const {
   const std::uint32_t element = context_->rotation_element(k);
   if (element == 1) return extend(*a.source);
   const unsigned level = a.source->level();
-  Pair switched = inner_product(a.digits, galois_key(keys, element, level), level);
-  add_times_p(switched.first, a.source->parts[0]);
+  const std::size_t n = context_->n();
   const auto index = context_->automorphism_index(element);
-  return {ring::automorphism(switched.first, index), ring::automorphism(switched.second, index), a.source->scale,
-          level};
+  const ring::BasisPtr& extended = context_->extended_basis(level);
+  ExtendedCiphertext result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended), a.source->scale,
+                            level};
+  switcher_->inner_product(a.digits, galois_key(keys, element, level), level,
+                           [&](std::size_t l, std::uint64_t* b, std::uint64_t* mask) {
+                             kernels().permute(result.mask.limb(l), mask, index.data(), n);
+                             if (l <= level) {
+                               times_p(mask, a.source->parts[0].limb(l), level, l);
+                               kernels().add(b, b, mask, n, context_->q(l));
+                             }
+                             kernels().permute(result.body.limb(l), b, index.data(), n);
+                           });
+  return result;
+}
+
+/// What adding rot_element(a) to acc comes to, given the sums of the key switch limb by limb.
+KeySwitcher::UseSums Evaluator::add_permuted(ExtendedCiphertext& acc, const ExtendedCiphertext& a,
+                                             std::uint32_t element) const {
+  require_same_level(acc.level, a.level);
+  require_same_scale(acc.scale, a.scale);
+  const auto index = context_->automorphism_index(element);
+  return [this, &acc, &a, index](std::size_t l, std::uint64_t* b, std::uint64_t* mask) {
+    const std::size_t n = context_->n();
+    const Modulus& q = context_->extended_basis(a.level)->modulus(l);
+    kernels().add(b, b, a.body.limb(l), n, q);
+    ring::AlignedVector<std::uint64_t> permuted(n);
+    kernels().permute(permuted.data(), b, index.data(), n);
+    kernels().add(acc.body.limb(l), acc.body.limb(l), permuted.data(), n, q);
+    kernels().permute(permuted.data(), mask, index.data(), n);
+    kernels().add(acc.mask.limb(l), acc.mask.limb(l), permuted.data(), n, q);
+  };
 }
 
 void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::span<const EvalPoly> digits,
                             int k, const EvaluationKeys& keys) const {
-  require_same_level(acc.level, a.level);
-  require_same_scale(acc.scale, a.scale);
   const std::uint32_t element = context_->rotation_element(k);
-  Pair switched = inner_product(digits, galois_key(keys, element, a.level), a.level);
-  ring::add_inplace(switched.first, a.body);
-  const auto index = context_->automorphism_index(element);
-  ring::add_inplace(acc.body, ring::automorphism(switched.first, index));
-  ring::add_inplace(acc.mask, ring::automorphism(switched.second, index));
+  switcher_->inner_product(digits, galois_key(keys, element, a.level), a.level, add_permuted(acc, a, element));
+}
+
+void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k,
+                            const EvaluationKeys& keys) const {
+  const std::uint32_t element = context_->rotation_element(k);
+  if (element == 1) {
+    add_inplace(acc, a);
+    return;
+  }
+  const KeySwitchKey& key = galois_key(keys, element, a.level);
+  switcher_->switch_key(mod_down(a.mask, a.level), key, add_permuted(acc, a, element));
 }
 
 void Evaluator::add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const {
@@ -389,8 +355,8 @@ ExtendedCiphertext Evaluator::dot_plain(std::span<const ExtendedCiphertext* cons
       mask[i] = cts[i]->mask.limb(l);
       w[i] = plains[i]->limb(l);
     }
-    kernels().dot(result.body.limb(l), body.data(), w.data(), w.size(), context_->n(), extended->modulus(l));
-    kernels().dot(result.mask.limb(l), mask.data(), w.data(), w.size(), context_->n(), extended->modulus(l));
+    kernels().dot_pair(result.body.limb(l), result.mask.limb(l), w.data(), body.data(), mask.data(), w.size(),
+                       context_->n(), extended->modulus(l));
   });
   return result;
 }
@@ -398,8 +364,21 @@ ExtendedCiphertext Evaluator::dot_plain(std::span<const ExtendedCiphertext* cons
 Ciphertext Evaluator::mod_down(const ExtendedCiphertext& a) const {
   Ciphertext result;
   result.scale = a.scale;
-  result.parts.push_back(mod_down(a.body, a.level));
-  result.parts.push_back(mod_down(a.mask, a.level));
+  for (int i = 0; i < 2; ++i) result.parts.push_back(EvalPoly::uninitialised(context_->basis(a.level)));
+  const EvalPoly* const extended[] = {&a.body, &a.mask};
+  switcher_->mod_down(extended, a.level, [&](std::size_t part, std::size_t l, std::uint64_t* limb) {
+    switcher_->divide(result.parts[part].limb(l), extended[part]->limb(l), limb, a.level, l);
+  });
+  return result;
+}
+
+/// One half of a ciphertext divided by P and rounded: Q_level·P to Q_level.
+EvalPoly Evaluator::mod_down(const EvalPoly& a, unsigned level) const {
+  EvalPoly result = EvalPoly::uninitialised(context_->basis(level));
+  const EvalPoly* const extended[] = {&a};
+  switcher_->mod_down(extended, level, [&](std::size_t, std::size_t l, std::uint64_t* limb) {
+    switcher_->divide(result.limb(l), a.limb(l), limb, level, l);
+  });
   return result;
 }
 
@@ -419,15 +398,15 @@ Ciphertext Evaluator::dot_plain(std::span<const Ciphertext* const> cts,
   }
   const ring::BasisPtr& basis = cts[0]->parts[0].basis();
   for (int i = 0; i < 2; ++i) result.parts.push_back(EvalPoly::uninitialised(basis));
-  parallel_for(2 * basis->size(), [&](std::size_t task) {
-    const std::size_t part = task % 2;
-    const std::size_t l = task / 2;
-    std::vector<const std::uint64_t*> x(cts.size()), w(cts.size());
+  parallel_for(basis->size(), [&](std::size_t l) {
+    std::vector<const std::uint64_t*> body(cts.size()), mask(cts.size()), w(cts.size());
     for (std::size_t i = 0; i < cts.size(); ++i) {
-      x[i] = cts[i]->parts[part].limb(l);
+      body[i] = cts[i]->parts[0].limb(l);
+      mask[i] = cts[i]->parts[1].limb(l);
       w[i] = plains[i]->poly.limb(l);
     }
-    kernels().dot(result.parts[part].limb(l), x.data(), w.data(), x.size(), context_->n(), context_->q(l));
+    kernels().dot_pair(result.parts[0].limb(l), result.parts[1].limb(l), w.data(), body.data(), mask.data(), w.size(),
+                       context_->n(), context_->q(l));
   });
   return result;
 }

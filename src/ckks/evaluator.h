@@ -1,9 +1,11 @@
 // Arithmetic on ciphertexts.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "blindsight/ckks/key_switching.h"
 #include "blindsight/ckks/keys.h"
 
 namespace blindsight::ckks {
@@ -58,6 +60,8 @@ class Evaluator {
   /// acc += rot_k(a), `digits` from hoist(a).
   void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::span<const ring::EvalPoly> digits, int k,
                    const EvaluationKeys& keys) const;
+  /// The same where this is the only rotation of `a`: nothing is hoisted, the digits never reach memory.
+  void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k, const EvaluationKeys& keys) const;
   void add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const;
   /// Σ_i plains[i]·cts[i] with plaintexts over Q_level·P at `plain_scale`, one reduction a word.
   ExtendedCiphertext dot_plain(std::span<const ExtendedCiphertext* const> cts,
@@ -68,16 +72,15 @@ class Evaluator {
   Ciphertext dot_plain(std::span<const Ciphertext* const> cts, std::span<const Plaintext* const> plains) const;
 
  private:
-  using Pair = std::pair<ring::EvalPoly, ring::EvalPoly>;
-  std::vector<ring::EvalPoly> decompose(const ring::EvalPoly& part) const;
-  Pair inner_product(std::span<const ring::EvalPoly> digits, const KeySwitchKey& key, unsigned level) const;
-  ring::EvalPoly mod_down(ring::EvalPoly extended, unsigned level) const;
   const KeySwitchKey& relinearisation_key(const EvaluationKeys& keys, unsigned level) const;
   const KeySwitchKey& galois_key(const EvaluationKeys& keys, std::uint32_t element, unsigned level) const;
-  void add_times_p(ring::EvalPoly& extended, const ring::EvalPoly& a) const;
-  Ciphertext apply_galois(const Ciphertext& a, std::span<const ring::EvalPoly> digits, std::uint32_t element,
-                          const EvaluationKeys& keys) const;
+  void times_p(std::uint64_t* out, const std::uint64_t* a, unsigned level, std::size_t l) const;
+  Ciphertext apply_galois(const Ciphertext& a, std::uint32_t element, const EvaluationKeys& keys) const;
+  Ciphertext finish_galois(const Ciphertext& a, KeySwitcher::Pair sums, std::uint32_t element) const;
+  KeySwitcher::UseSums add_permuted(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::uint32_t element) const;
+  ring::EvalPoly mod_down(const ring::EvalPoly& a, unsigned level) const;
   ContextPtr context_;
+  std::shared_ptr<const KeySwitcher> switcher_;
 };
 
 }  // namespace blindsight::ckks

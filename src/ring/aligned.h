@@ -8,16 +8,26 @@
 
 namespace blindsight::ring {
 
+/// Storage of `bytes` bytes, 64-byte aligned, not initialised; big blocks are on huge pages where the system has them,
+/// and up to kMostCachedBytes of those given back are kept for the next request of about their size: a fresh block
+/// costs a page fault, and the clearing, of every page. Thread-safe. Throws std::bad_alloc.
+void* allocate_block(std::size_t bytes);
+void release_block(void* block, std::size_t bytes) noexcept;
+inline constexpr std::size_t kMostCachedBytes = std::size_t{1} << 30;
+/// What is kept now.
+std::size_t cached_bytes();
+/// Gives it back to the system.
+void drop_cached_blocks();
+
 /// Allocator of 64-byte-aligned storage that leaves new elements uninitialised unless a value is given.
 template <typename T>
 struct AlignedAllocator {
   using value_type = T;
-  static constexpr std::align_val_t kAlignment{64};
   AlignedAllocator() = default;
   template <typename U>
   AlignedAllocator(const AlignedAllocator<U>&) {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kAlignment)); }
-  void deallocate(T* p, std::size_t n) { ::operator delete(p, n * sizeof(T), kAlignment); }
+  T* allocate(std::size_t n) { return static_cast<T*>(allocate_block(n * sizeof(T))); }
+  void deallocate(T* p, std::size_t n) { release_block(p, n * sizeof(T)); }
   template <typename U>
   void construct(U* p) {
     ::new (static_cast<void*>(p)) U;
