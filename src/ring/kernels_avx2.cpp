@@ -183,8 +183,7 @@ struct Avx2Policy {
   static D word_to_double(W x) { return to_double(x); }
   static W truncated(D x) { return to_word(_mm256_round_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)); }
 
-  static Twiddles forward_twiddles(const simd::TableView& v) { return v.forward_real; }
-  static Twiddles inverse_twiddles(const simd::TableView& v) { return v.inverse_real; }
+  static Twiddles twiddles(const simd::TableView& v) { return v.reals; }
   static Tw splat(const Twiddles& t, std::size_t k) {
     return {_mm256_broadcast_sd(t.words + k), _mm256_broadcast_sd(t.companions + k)};
   }
@@ -216,9 +215,10 @@ struct Avx2Policy {
     x = _mm256_add_pd(x, product);
   }
   /// Sums of sums are tamed, so B <= 2 goes in and comes out of every two levels, with 8 in between at most.
+  /// w is minus the inverse twiddle (see NttTables).
   template <bool kTame>
   static void inverse(const Q& q, V& x, V& y, Tw w) {
-    const V difference = _mm256_sub_pd(x, y), sum = _mm256_add_pd(x, y);
+    const V difference = _mm256_sub_pd(y, x), sum = _mm256_add_pd(x, y);
     x = kTame ? tame(q, sum) : sum;
     y = mul_lazy(q, difference, w);
   }
@@ -236,6 +236,11 @@ struct Avx2Policy {
     const V low = _mm256_permute2f128_pd(x, y, 0x20), high = _mm256_permute2f128_pd(x, y, 0x31);
     x = _mm256_unpacklo_pd(low, high);
     y = _mm256_unpackhi_pd(low, high);
+  }
+  static void unzip_backwards(V& x, V& y) {
+    const V low = _mm256_permute2f128_pd(x, y, 0x02), high = _mm256_permute2f128_pd(x, y, 0x13);
+    x = _mm256_unpacklo_pd(high, low);
+    y = _mm256_unpackhi_pd(high, low);
   }
 };
 

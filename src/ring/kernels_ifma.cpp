@@ -70,6 +70,12 @@ struct IfmaLanes {
     y = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), y);
     x = even;
   }
+  /// The same with both results back to front.
+  static void unzip_backwards(Vector& x, Vector& y) {
+    const Vector even = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(14, 12, 10, 8, 6, 4, 2, 0), y);
+    y = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(15, 13, 11, 9, 7, 5, 3, 1), y);
+    x = even;
+  }
 };
 
 }  // namespace

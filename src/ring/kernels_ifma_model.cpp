@@ -108,6 +108,12 @@ struct ModelLanes {
     x = each([&](unsigned i) { return (i < 4 ? a : b).lane[2 * (i % 4)]; });
     y = each([&](unsigned i) { return (i < 4 ? a : b).lane[2 * (i % 4) + 1]; });
   }
+  static void unzip_backwards(Vector& x, Vector& y) {
+    unzip(x, y);
+    const Vector even = x, odd = y;
+    x = each([&](unsigned i) { return even.lane[7 - i]; });
+    y = each([&](unsigned i) { return odd.lane[7 - i]; });
+  }
 };
 
 }  // namespace

@@ -20,12 +20,11 @@ std::size_t bit_reverse(std::size_t k, unsigned bits) {
 
 using Wide = unsigned __int128;
 
-/// Powers of `base` in bit-reversed order.
-AlignedVector<std::uint64_t> powers_of(std::uint64_t base, unsigned log_n, const Modulus& q) {
-  const std::size_t n = std::size_t{1} << log_n;
-  AlignedVector<std::uint64_t> powers(n);
+/// The powers of ψ in bit-reversed order.
+AlignedVector<std::uint64_t> twiddles(const NttTables& t) {
+  AlignedVector<std::uint64_t> powers(t.n());
   std::uint64_t w = 1;
-  for (std::size_t i = 0; i < n; ++i, w = q.mul(w, base)) powers[bit_reverse(i, log_n)] = w;
+  for (std::size_t i = 0; i < t.n(); ++i, w = t.modulus().mul(w, t.psi())) powers[bit_reverse(i, t.log_n())] = w;
   return powers;
 }
 
@@ -39,7 +38,8 @@ AlignedVector<T> map_first(const auto& words, std::size_t count, F&& f) {
 
 }  // namespace
 
-NttTables::NttTables(std::size_t n, Modulus q) : n_(n), log_n_(0), q_(q), psi_(0), n_inverse_(0) {
+NttTables::NttTables(std::size_t n, Modulus q)
+    : n_(n), log_n_(0), q_(q), psi_(0), root_of_minus_one_(0), n_inverse_(0) {
   if (!std::has_single_bit(n) || n < 16 || n > (std::size_t{1} << 17))
     throw InvalidArgument("ring degree " + std::to_string(n) + " must be a power of two from 16 to 131072");
   if ((q.value() - 1) % (2 * n) != 0)
@@ -47,16 +47,16 @@ NttTables::NttTables(std::size_t n, Modulus q) : n_(n), log_n_(0), q_(q), psi_(0
   log_n_ = static_cast<unsigned>(std::countr_zero(n));
   psi_ = minimal_primitive_root(q, n);
   n_inverse_ = q.inverse(n);
-  forward_ = powers_of(psi_, log_n_, q);
-  inverse_ = powers_of(q.inverse(psi_), log_n_, q);
+  root_of_minus_one_ = q.pow(psi_, n / 2);
 }
 
 const NttTables::Form<std::uint64_t>& NttTables::shoup() const {
   std::call_once(shoup_.once, [this] {
     const auto quotient = [q = q_.value()](std::uint64_t w) { return static_cast<std::uint64_t>((Wide{w} << 52) / q); };
-    shoup_.form = std::make_unique<const Form<std::uint64_t>>(
-        Form<std::uint64_t>{forward_, inverse_, map_first<std::uint64_t>(forward_, n_, quotient),
-                            map_first<std::uint64_t>(inverse_, n_, quotient)});
+    auto made = std::make_unique<Form<std::uint64_t>>();
+    made->words = twiddles(*this);
+    made->companions = map_first<std::uint64_t>(made->words, n_, quotient);
+    shoup_.form = std::move(made);
   });
   return *shoup_.form;
 }
@@ -68,10 +68,8 @@ const NttTables::Form<std::uint64_t>& NttTables::montgomery() const {
       return w * inverse & ((std::uint64_t{1} << 52) - 1);
     };
     auto made = std::make_unique<Form<std::uint64_t>>();
-    made->forward = map_first<std::uint64_t>(forward_, n_, lift);
-    made->inverse = map_first<std::uint64_t>(inverse_, n_, lift);
-    made->forward_companion = map_first<std::uint64_t>(made->forward, n_ / 8, divide);
-    made->inverse_companion = map_first<std::uint64_t>(made->inverse, n_ / 8, divide);
+    made->words = map_first<std::uint64_t>(twiddles(*this), n_, lift);
+    made->companions = map_first<std::uint64_t>(made->words, n_ / 8, divide);
     montgomery_.form = std::move(made);
   });
   return *montgomery_.form;
@@ -82,10 +80,8 @@ const NttTables::Form<double>& NttTables::real() const {
     const auto centre = [this](std::uint64_t w) { return static_cast<double>(q_.to_signed(w)); };
     const auto divide = [q = static_cast<double>(q_.value())](double w) { return w / q; };
     auto made = std::make_unique<Form<double>>();
-    made->forward = map_first<double>(forward_, n_, centre);
-    made->inverse = map_first<double>(inverse_, n_, centre);
-    made->forward_companion = map_first<double>(made->forward, n_ / 4, divide);
-    made->inverse_companion = map_first<double>(made->inverse, n_ / 4, divide);
+    made->words = map_first<double>(twiddles(*this), n_, centre);
+    made->companions = map_first<double>(made->words, n_ / 4, divide);
     real_.form = std::move(made);
   });
   return *real_.form;

@@ -22,17 +22,19 @@ class NttTables {
   const Modulus& modulus() const { return q_; }
   std::uint64_t psi() const { return psi_; }
 
-  /// Index k in [1, n): forward twiddle ψ^bitrev(k) (of log_n bits); inverse twiddle ψ^-bitrev(k).
-  const std::uint64_t* forward() const { return forward_.data(); }
-  const std::uint64_t* inverse() const { return inverse_.data(); }
+  /// ψ^(n/2), the square root of -1 that every smaller transform from these tables has too.
+  std::uint64_t root_of_minus_one() const { return root_of_minus_one_; }
   std::uint64_t n_inverse() const { return n_inverse_; }
 
-  // What the kernels read: a twiddle and a companion, which spares a multiplication by it most of the reduction. One
-  // form for each kind of multiplier, built when first asked for. Tables are larger than caches: where the kernels
-  // make the companions of whole vectors of twiddles themselves, only the first ones are stored, which they splat.
+  // What the kernels read: twiddle k in [1, n) is ψ^bitrev(k) (of log_n bits), and its companion spares a
+  // multiplication by it most of the reduction. One form for each kind of multiplier, built when first asked for. These
+  // tables are what a transform of many primes waits for, so they are kept short. Where the kernels make the companions
+  // of whole vectors of twiddles themselves, only the first ones are stored, which they splat. The inverse transform
+  // reads the same tables: for k in [m, 2m), m a power of two, the inverse of twiddle k is the negative of twiddle
+  // 3m-1-k, the one as far from the other end of its level.
   template <typename T>
   struct Form {
-    AlignedVector<T> forward, inverse, forward_companion, inverse_companion;
+    AlignedVector<T> words, companions;
   };
   /// w and floor(w·2^52 / q) (Shoup): the portable kernels.
   const Form<std::uint64_t>& shoup() const;
@@ -51,8 +53,7 @@ class NttTables {
   std::size_t n_;
   unsigned log_n_;
   Modulus q_;
-  std::uint64_t psi_, n_inverse_;
-  AlignedVector<std::uint64_t> forward_, inverse_;
+  std::uint64_t psi_, root_of_minus_one_, n_inverse_;
   mutable Lazy<std::uint64_t> shoup_, montgomery_;
   mutable Lazy<double> real_;
 };

@@ -88,7 +88,7 @@ TEST(Ntt, ExtremesStayExact) {
                                            q / 2 + 1,
                                            i % 2 ? q - 1 : 0,
                                            i < n / 2 ? q / 2 : q / 2 + 1,
-                                           t.modulus().mul(q / 2, t.forward()[i])};
+                                           t.modulus().mul(q / 2, t.shoup().words[i])};
           words[i] = choices[pattern];
         }
         Words forward, inverse;

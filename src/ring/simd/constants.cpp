@@ -37,24 +37,21 @@ TableView view_of(const NttTables& tables, std::size_t n, TwiddleForm form) {
   view.n = n;
   view.constants = constants_of(q);
   if (form == TwiddleForm::kReal) {
-    const NttTables::Form<double>& f = tables.real();
-    view.forward_real = {f.forward.data(), f.forward_companion.data()};
-    view.inverse_real = {f.inverse.data(), f.inverse_companion.data()};
+    view.reals = {tables.real().words.data(), tables.real().companions.data()};
   } else {
     const auto& f = form == TwiddleForm::kShoup ? tables.shoup() : tables.montgomery();
-    view.forward = {f.forward.data(), f.forward_companion.data()};
-    view.inverse = {f.inverse.data(), f.inverse_companion.data()};
+    view.integers = {f.words.data(), f.companions.data()};
   }
   const std::uint64_t scale = q.mul(tables.n_inverse(), q.reduce(tables.n() / n));
   view.scale = factor_of(scale, q.value());
-  view.scaled_last = factor_of(q.mul(scale, tables.inverse()[1]), q.value());
+  view.scaled_last = factor_of(q.mul(scale, q.neg(tables.root_of_minus_one())), q.value());
   return view;
 }
 
 SplitFactors split_factors(const NttTables& tables) {
   const Modulus& q = tables.modulus();
   const std::uint64_t half = (q.value() + 1) / 2;
-  const std::uint64_t inverse_root = q.neg(tables.forward()[1]);  // 1/i = -i
+  const std::uint64_t inverse_root = q.neg(tables.root_of_minus_one());
   return {constants_of(q), factor_of(half, q.value()), factor_of(q.mul(half, inverse_root), q.value())};
 }
 

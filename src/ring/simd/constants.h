@@ -39,10 +39,10 @@ struct Twiddles {
 struct TableView {
   std::size_t n;
   Constants constants;
-  Twiddles<std::uint64_t> forward, inverse;     ///< kShoup, kMontgomery
-  Twiddles<double> forward_real, inverse_real;  ///< kReal
-  Factor scale;                                 ///< 1/n
-  Factor scaled_last;                           ///< inverse twiddle 1, times 1/n
+  Twiddles<std::uint64_t> integers;  ///< kShoup, kMontgomery
+  Twiddles<double> reals;            ///< kReal
+  Factor scale;                      ///< 1/n
+  Factor scaled_last;                ///< inverse twiddle 1, times 1/n
 };
 
 Constants constants_of(const Modulus& q);

@@ -48,16 +48,30 @@ BLINDSIGHT_INLINE void forward_in_register(const typename P::Q& q, typename P::V
   }
 }
 
+/// Where the negatives of the inverses of the twiddles k .. k + count - 1 are, in falling order (see NttTables).
+BLINDSIGHT_INLINE size_t mirrored(size_t k, size_t count = 1) {
+  return 3 * (size_t{1} << (63 - __builtin_clzll(k))) - count - k;
+}
+
+/// Mirror image of forward_in_register in every sense: the twiddles of a vector come in falling order, so between the
+/// first unzip and the last the words stand backwards in their registers. There the odd words come out first.
 template <typename P, size_t kPairs, size_t kCount>
 BLINDSIGHT_INLINE void inverse_in_register(const typename P::Q& q, typename P::V* v, const typename P::Twiddles& tw,
                                            size_t k) {
   BLINDSIGHT_UNROLL
-  for (size_t i = 0; i < kPairs; ++i) P::unzip(v[2 * i], v[2 * i + 1]);
+  for (size_t i = 0; i < kPairs; ++i) {
+    if constexpr (kCount == P::kLanes)
+      P::unzip_backwards(v[2 * i], v[2 * i + 1]);
+    else if constexpr (kCount >= 2)
+      P::unzip(v[2 * i + 1], v[2 * i]);
+    else
+      P::unzip_backwards(v[2 * i + 1], v[2 * i]);
+  }
   if constexpr (kCount >= 2) {
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < kPairs; ++i)
       P::template inverse<(kCount < P::kLanes)>(q, v[2 * i], v[2 * i + 1],
-                                                P::template tile<kCount>(q, tw, (k + i) * kCount));
+                                                P::template tile<kCount>(q, tw, mirrored((k + i) * kCount, kCount)));
     inverse_in_register<P, kPairs, kCount / 2>(q, v, tw, k);
   }
 }
@@ -106,7 +120,8 @@ BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const 
   inverse_in_register<P, kAll / 2, P::kLanes>(q, v, tw, kVectors / 2 * k);
   if constexpr (kVectors == 4) {
     BLINDSIGHT_UNROLL
-    for (size_t i = 0; i < kAll / 2; ++i) P::template inverse<true>(q, v[2 * i], v[2 * i + 1], P::splat(tw, 2 * k + i));
+    for (size_t i = 0; i < kAll / 2; ++i)
+      P::template inverse<true>(q, v[2 * i], v[2 * i + 1], P::splat(tw, mirrored(2 * k + i)));
   }
   BLINDSIGHT_UNROLL
   for (size_t i = 0; i < kAll; ++i) {
@@ -115,7 +130,7 @@ BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const 
     if constexpr (kScaled)
       P::inverse_scaled(q, v[i], v[i + kHalf], scale, scaled_last);
     else
-      P::template inverse<true>(q, v[i], v[i + kHalf], P::splat(tw, k + i / kVectors));
+      P::template inverse<true>(q, v[i], v[i + kHalf], P::splat(tw, mirrored(k + i / kVectors)));
   }
   BLINDSIGHT_UNROLL
   for (size_t i = 0; i < kAll; ++i) {
@@ -156,7 +171,8 @@ BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, size_t 
 template <typename P, size_t kTogether, bool kScaled>
 BLINDSIGHT_INLINE void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
                                     size_t k, typename P::F scale, typename P::F scaled_last) {
-  const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
+  const auto w1 = P::splat(tw, mirrored(k)), w2 = P::splat(tw, mirrored(2 * k));
+  const auto w3 = P::splat(tw, mirrored(2 * k + 1));
   const size_t quarter = length / 4;
   constexpr size_t L = P::kLanes;
   for (uint64_t* end = a + quarter; a != end; a += kTogether * L) {
@@ -257,7 +273,7 @@ void inverse_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
 template <typename P, size_t kVectors>
 void transform_forward(uint64_t* a, const simd::TableView& view) {
   const typename P::Q q(view.constants);
-  const typename P::Twiddles tw = P::forward_twiddles(view);
+  const typename P::Twiddles tw = P::twiddles(view);
   if (view.n == kVectors * P::kLanes) {
     forward_last<P, kVectors, 1, true>(q, a, tw, 1);
     return;
@@ -275,7 +291,7 @@ void transform_forward(uint64_t* a, const simd::TableView& view) {
 template <typename P, size_t kVectors>
 void transform_inverse(uint64_t* a, const simd::TableView& view) {
   const typename P::Q q(view.constants);
-  const typename P::Twiddles tw = P::inverse_twiddles(view);
+  const typename P::Twiddles tw = P::twiddles(view);
   const typename P::F scale = P::factor(view.scale), scaled_last = P::factor(view.scaled_last);
   if (view.n == kVectors * P::kLanes) {
     inverse_first<P, kVectors, 1, true>(q, a, tw, 1, scale, scaled_last);

@@ -127,8 +127,7 @@ struct IfmaPolicy {
   static D word_to_double(W x) { return I::word_to_double(x); }
   static W truncated(D x) { return I::truncated(x); }
 
-  static Twiddles forward_twiddles(const simd::TableView& v) { return v.forward; }
-  static Twiddles inverse_twiddles(const simd::TableView& v) { return v.inverse; }
+  static Twiddles twiddles(const simd::TableView& v) { return v.integers; }
   static Tw splat(const Twiddles& t, std::size_t k) { return {set(t.words[k]), set(t.companions[k])}; }
   template <std::size_t kCount>
   static Tw tile(const Q& q, const Twiddles& t, std::size_t k) {
@@ -155,9 +154,10 @@ struct IfmaPolicy {
     x = I::add(reduced, product);
     y = I::sub(reduced, product);
   }
+  /// w is minus the inverse twiddle (see NttTables).
   template <bool>
   static void inverse(const Q& q, V& x, V& y, Tw w) {
-    const V difference = I::sub(I::add(x, q.q2), y);
+    const V difference = I::sub(I::add(y, q.q2), x);
     x = subtract_if(I::add(x, y), q.q2);
     y = mul_twiddle(q, q.q, difference, w);
   }
@@ -168,6 +168,7 @@ struct IfmaPolicy {
   }
   static void zip(V& x, V& y) { I::zip(x, y); }
   static void unzip(V& x, V& y) { I::unzip(x, y); }
+  static void unzip_backwards(V& x, V& y) { I::unzip_backwards(x, y); }
 };
 
 }  // namespace

@@ -104,8 +104,7 @@ struct WordPolicy {
   static D word_to_double(W x) { return static_cast<double>(x); }
   static W truncated(D x) { return static_cast<W>(x); }
 
-  static Twiddles forward_twiddles(const simd::TableView& v) { return v.forward; }
-  static Twiddles inverse_twiddles(const simd::TableView& v) { return v.inverse; }
+  static Twiddles twiddles(const simd::TableView& v) { return v.integers; }
   static Tw splat(const Twiddles& t, std::size_t k) { return {t.words[k], t.companions[k] << 12}; }
 
   static V load_value(const std::uint64_t* p) { return *p; }
@@ -121,9 +120,10 @@ struct WordPolicy {
     x = reduced + product;
     y = reduced + q.q2 - product;
   }
+  /// w is minus the inverse twiddle (see NttTables).
   template <bool>
   static void inverse(const Q& q, V& x, V& y, Tw w) {
-    const V difference = x + q.q2 - y;
+    const V difference = y + q.q2 - x;
     x = subtract_if(x + y, q.q2);
     y = mul_lazy(q, difference, w);
   }
@@ -134,6 +134,7 @@ struct WordPolicy {
   }
   static void zip(V&, V&) {}
   static void unzip(V&, V&) {}
+  static void unzip_backwards(V&, V&) {}
 };
 
 }  // namespace
