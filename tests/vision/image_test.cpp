@@ -1,9 +1,11 @@
 #include "blindsight/vision/image.h"
 
+#include <cstdio>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 
 #include "blindsight/base/file.h"
+#include "blindsight/vision/muted.h"
 #include "blindsight/vision/terminal.h"
 #include "support.h"
 
@@ -107,6 +109,39 @@ TEST(Image, SurvivesDamage) {
       }
     }
   }
+}
+
+TEST(Image, DecodersSayNothingOnStandardError) {
+  cv::Mat noise(40, 40, CV_8UC3);
+  cv::randu(noise, 0, 256);
+  testing::internal::CaptureStderr();
+  int refused = 0;
+  for (const char* extension : {".png", ".jpg"}) {
+    const Bytes whole = encoded(extension, noise);
+    for (std::size_t i = whole.size() / 2; i < whole.size() - 30; i += 101) {
+      Bytes damaged = whole;
+      damaged[i] = 0xff;
+      damaged[i + 1] = 0xd9;  // in a JPEG: its end
+      try {
+        decode_image(damaged, "it");
+      } catch (const FormatError& error) {
+        EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
+        ++refused;
+      }
+    }
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_GT(refused, 10);
+}
+
+TEST(Image, WhatOthersWriteToStandardErrorIsPassedOn) {
+  testing::internal::CaptureStderr();
+  {
+    const MutedStderr muted;
+    std::fprintf(stderr, "Corrupt JPEG data: premature end of data segment\nsomething else\n");
+    EXPECT_NE(muted.text().find("Corrupt"), std::string::npos);
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "something else\n");
 }
 
 TEST(Image, RefusesSizeBombs) {
