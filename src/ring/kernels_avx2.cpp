@@ -13,7 +13,7 @@ struct Avx2Policy {
   using W = __m256i;
   using V = __m256d;
   static constexpr std::size_t kLanes = 4;
-  static constexpr std::size_t kTogether = 2, kStageVectors = 8;
+  static constexpr std::size_t kTogether = 4, kInverseTogether = 2, kStageVectors = 16;
   static constexpr auto kForm = simd::TwiddleForm::kReal;
   static constexpr std::size_t kCompactTogether = 1;
   static constexpr bool kCompactBothEnds = false;  // six of the sixteen registers accumulate

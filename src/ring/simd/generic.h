@@ -27,8 +27,8 @@ using std::uint64_t;
 constexpr size_t kBlockWords = 4096;
 
 // A butterfly is a long chain of dependent operations, and a processor looks ahead over a few dozen vector registers
-// only: so neighbouring butterflies of a level are written side by side, P::kTogether vectors of every quarter in a
-// pass, P::kStageVectors vectors in the stage inside registers.
+// only: so neighbouring butterflies of a level are written side by side, P::kTogether (or kInverseTogether) vectors of
+// every quarter in a pass, P::kStageVectors vectors in the stage inside registers.
 #define BLINDSIGHT_UNROLL _Pragma("GCC unroll 16")
 
 /// Levels of the last stage inside registers: kPairs times 2·kLanes words, nodes k, k + 1, ... of the twiddle tree at
@@ -246,7 +246,7 @@ void inverse_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   if (length > kBlockWords) {
     for (size_t i = 0; i < 4; ++i)
       inverse_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
-    inverse_pass<P, P::kTogether, false>(q, a, length, tw, k, none, none);
+    inverse_pass<P, P::kInverseTogether, false>(q, a, length, tw, k, none, none);
     return;
   }
   constexpr size_t kFirst = kVectors * P::kLanes, kBlocks = P::kStageVectors / kVectors;
@@ -260,9 +260,9 @@ void inverse_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   }
   for (size_t sub = kFirst * 4; sub <= length; sub *= 4) {
     count /= 4;
-    if (sub >= 4 * P::kTogether * P::kLanes) {
+    if (sub >= 4 * P::kInverseTogether * P::kLanes) {
       for (size_t i = 0; i < count; ++i)
-        inverse_pass<P, P::kTogether, false>(q, a + i * sub, sub, tw, k * count + i, none, none);
+        inverse_pass<P, P::kInverseTogether, false>(q, a + i * sub, sub, tw, k * count + i, none, none);
     } else {
       for (size_t i = 0; i < count; ++i)
         inverse_pass<P, kVectors, false>(q, a + i * sub, sub, tw, k * count + i, none, none);
@@ -299,8 +299,8 @@ void transform_inverse(uint64_t* a, const simd::TableView& view) {
   }
   for (size_t i = 0; i < 4; ++i) inverse_tree<P, kVectors>(q, a + i * (view.n / 4), view.n / 4, tw, 4 + i);
   const typename P::Q local = q;  // the address of q escaped above
-  if (view.n >= 4 * P::kTogether * P::kLanes)
-    inverse_pass<P, P::kTogether, true>(local, a, view.n, tw, 1, scale, scaled_last);
+  if (view.n >= 4 * P::kInverseTogether * P::kLanes)
+    inverse_pass<P, P::kInverseTogether, true>(local, a, view.n, tw, 1, scale, scaled_last);
   else
     inverse_pass<P, kVectors, true>(local, a, view.n, tw, 1, scale, scaled_last);
 }

@@ -15,7 +15,8 @@ struct IfmaPolicy {
   using W = typename I::Vector;
   using V = W;  // forward transform: below 4q < 2^52; inverse: below 2q
   static constexpr std::size_t kLanes = 8;
-  static constexpr std::size_t kTogether = 4, kStageVectors = 16;  // of 32 registers: what runs fastest on Zen 4
+  static constexpr std::size_t kTogether = 4, kInverseTogether = 4,
+                               kStageVectors = 16;  // of 32 registers: what runs fastest on Zen 4
   static constexpr auto kForm = simd::TwiddleForm::kMontgomery;
   static constexpr std::size_t kCompactTogether = 2;  // 16 accumulators
   static constexpr bool kCompactBothEnds = true;

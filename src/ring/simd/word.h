@@ -14,7 +14,7 @@ struct WordPolicy {
   using V = std::uint64_t;  // forward transform: below 4q; inverse: below 2q
   using Wide = unsigned __int128;
   static constexpr std::size_t kLanes = 1;
-  static constexpr std::size_t kTogether = 1, kStageVectors = 4;
+  static constexpr std::size_t kTogether = 1, kInverseTogether = 1, kStageVectors = 4;
   static constexpr auto kForm = simd::TwiddleForm::kShoup;
   static constexpr std::size_t kCompactTogether = 1;
   static constexpr bool kCompactBothEnds = true;
