@@ -4,12 +4,16 @@
 #include <cmath>
 #include <random>
 
-#include "blindsight/compiler/cost.h"
-#include "blindsight/compiler/slots.h"
+#include "blindsight/base/error.h"
+#include "blindsight/base/parallel.h"
 
 namespace blindsight::compiler {
 
 namespace {
+
+/// Values may be this much larger than any seen.
+constexpr double kRangeMargin = 2;
+constexpr int kSignVectors = 4;
 
 /// mt19937_64 is the same everywhere; the standard's distributions are not.
 class Random {
@@ -17,15 +21,15 @@ class Random {
   explicit Random(std::uint64_t seed) : engine_(seed) {}
   double symmetric(double bound) { return bound * (static_cast<double>(engine_() >> 11) * 0x1p-52 - 1); }
   std::size_t below(std::size_t n) { return static_cast<std::size_t>(engine_() % n); }
+  double sign() { return (engine_() >> 40 & 1) != 0 ? 1 : -1; }
 
  private:
   std::mt19937_64 engine_;
 };
 
 /// Either independent pixels or patches of one value.
-std::vector<double> random_input(const nn::QuadraticChain& chain, Random& random, double bound, bool patches) {
-  const auto& shape = chain.input_shape;
-  std::vector<double> x(chain.affine[0].cols);
+std::vector<double> random_input(const nn::Shape& shape, Random& random, double bound, bool patches) {
+  std::vector<double> x(nn::element_count(shape));
   if (!patches || shape.size() != 3) {
     for (double& v : x) v = random.symmetric(bound);
     return x;
@@ -33,7 +37,6 @@ std::vector<double> random_input(const nn::QuadraticChain& chain, Random& random
   const auto channels = static_cast<std::size_t>(shape[0]);
   const auto height = static_cast<std::size_t>(shape[1]);
   const auto width = static_cast<std::size_t>(shape[2]);
-  if (channels * height * width != x.size()) return x;
   const std::size_t patch = 2 + random.below(std::max<std::size_t>(1, std::max(height, width)));
   std::vector<double> value((height / patch + 1) * (width / patch + 1) * channels);
   for (double& v : value) v = random.symmetric(bound);
@@ -47,89 +50,90 @@ std::vector<double> random_input(const nn::QuadraticChain& chain, Random& random
   return x;
 }
 
-}  // namespace
-
-std::vector<double> estimate_ranges(const nn::QuadraticChain& chain, double input_bound) {
-  Random random(1);
-  std::vector<double> ranges(chain.affine.size(), 1e-3);
-  std::size_t nonzeros = 1;
-  for (const auto& map : chain.affine) nonzeros += map.nonzeros();
-  const std::size_t inputs = std::clamp<std::size_t>(100'000'000 / nonzeros, 16, 400);
-  for (std::size_t i = 0; i < inputs; ++i) {
-    std::vector<double> x = random_input(chain, random, input_bound, i % 2 == 1);
-    for (std::size_t k = 0; k < chain.affine.size(); ++k) {
-      x = nn::apply(chain.affine[k], x);
-      for (double& v : x) {
-        ranges[k] = std::max(ranges[k], std::abs(v));
-        v *= v;
-      }
-    }
+/// y += matrixᵀ · x.
+void add_transposed_product(const nn::SparseMatrix& matrix, const std::vector<double>& x, std::vector<double>& y) {
+  for (std::size_t r = 0; r < matrix.rows; ++r) {
+    const double g = x[r];
+    if (g == 0) continue;
+    for (std::uint32_t i = matrix.row_begin[r]; i < matrix.row_begin[r + 1]; ++i)
+      y[matrix.col[i]] += matrix.value[i] * g;
   }
-  for (double& r : ranges) r *= 2;
-  return ranges;
 }
 
-std::vector<MapStatistics> statistics(const nn::QuadraticChain& chain, const Lowered& lowered,
-                                      const std::vector<double>& ranges, double input_bound) {
-  const std::size_t slots = lowered.input.element.size();
-  std::vector<MapStatistics> out(lowered.maps.size());
-  for (std::size_t k = 0; k < out.size(); ++k) {
-    const LoweredMap& map = lowered.maps[k];
-    MapStatistics& s = out[k];
-    const KeySwitchCount count = count_key_switches(map.plan);
-    s.terms = map.plan.terms.size();
-    s.giants = count.giants;
-    s.has_babies = count.babies > 0;
-    s.fold_factor = std::size_t{1} << count.folds;
-    double sum = 0;
-    for (const double w : chain.affine[k].value) sum += w * w;
-    s.gain = sum / static_cast<double>(chain.affine[k].rows);
-    double all = 0, rotated = 0;
-    for (const auto& term : map.plan.terms) {
-      double squares = 0;
-      for (const double w : map.diagonals[term.diagonal]) squares += w * w;
-      all += squares;
-      if (term.baby != 0) rotated += squares;
-    }
-    s.rotated_gain = all > 0 ? s.gain * rotated / all : 0;
-  }
+double sum_of_squares(const std::vector<double>& x) {
+  double sum = 0;
+  for (const double v : x) sum += v * v;
+  return sum;
+}
 
-  // Random inputs, walked through the slots; after each map values are scaled to the range that is known to hold.
-  Random random(2);
-  constexpr int kInputs = 6;
-  for (int i = 0; i < kInputs; ++i) {
-    const std::vector<double> tensor = random_input(chain, random, input_bound, i % 2 == 1);
-    std::vector<double> x(slots, 0.0);
-    for (std::size_t s = 0; s < slots; ++s) {
-      if (lowered.input.element[s] >= 0) x[s] = tensor[lowered.input.element[s]];
+/// Adds one input's contribution to sums over inputs.
+std::vector<ValueStatistics> measure_one(const nn::QuadraticNetwork& network, const std::vector<double>& input,
+                                         std::uint64_t seed) {
+  std::vector<std::vector<double>> values = nn::evaluate_stages(network, input);
+  values.insert(values.begin(), input);
+  std::vector<ValueStatistics> out(values.size());
+  for (std::size_t v = 0; v < values.size(); ++v) {
+    for (const double x : values[v]) {
+      out[v].range = std::max(out[v].range, std::isfinite(x) ? std::abs(x) : INFINITY);
+      out[v].mean_square += x * x;
+      out[v].mean_fourth += x * x * x * x;
     }
-    for (std::size_t k = 0; k < out.size(); ++k) {
-      for (const double v : x) out[k].input_square += v * v / static_cast<double>(slots) / kInputs;
-      const LoweredMap& map = lowered.maps[k];
-      x = apply(map.plan, map.diagonals, x);
-      double largest = 1e-30, junk = 0, squares = 0;
-      std::size_t valid = 0;
-      for (std::size_t s = 0; s < slots; ++s) {
-        x[s] += map.bias[s];
-        if (map.output.element[s] >= 0) {
-          largest = std::max(largest, std::abs(x[s]));
-          squares += x[s] * x[s];
-          ++valid;
-        } else {
-          junk = std::max(junk, std::abs(x[s]));
-        }
-      }
-      // A typical input stays within a quarter of the bound in the root mean square, whatever these random ones do.
-      const double rms = std::sqrt(squares / static_cast<double>(std::max<std::size_t>(1, valid)));
-      const double shrink = rms > 0 ? std::min(ranges[k] / 4 / rms, 1e3) : 1;
-      out[k].value_square = ranges[k] * ranges[k] / 16;
-      out[k].slot_bound = std::max({out[k].slot_bound, ranges[k], junk / largest * ranges[k]});
-      for (double& v : x) {
-        v *= shrink;
-        v *= v;
+    out[v].mean_square /= static_cast<double>(values[v].size());
+    out[v].mean_fourth /= static_cast<double>(values[v].size());
+  }
+  Random random(seed);
+  for (int k = 0; k < kSignVectors; ++k) {
+    std::vector<std::vector<double>> plain(values.size()), square(values.size());
+    for (std::size_t v = 0; v < values.size(); ++v) {
+      plain[v].assign(values[v].size(), 0.0);
+      square[v].assign(values[v].size(), 0.0);
+    }
+    for (double& g : plain.back()) g = random.sign();
+    const double scale = 1.0 / (kSignVectors * static_cast<double>(values.back().size()));
+    for (std::size_t v = values.size(); v-- > 0;) {
+      for (std::size_t i = 0; i < values[v].size(); ++i) plain[v][i] += 2 * values[v][i] * square[v][i];
+      out[v].sensitivity += scale * sum_of_squares(plain[v]);
+      out[v].square_sensitivity += scale * sum_of_squares(square[v]);
+      if (v == 0) break;
+      for (const nn::StageTerm& term : network.stages[v - 1].terms) {
+        add_transposed_product(term.matrix, plain[v], term.squared ? square[term.value] : plain[term.value]);
       }
     }
   }
+  return out;
+}
+
+}  // namespace
+
+std::vector<ValueStatistics> measure(const nn::QuadraticNetwork& network,
+                                     const std::vector<std::vector<double>>& inputs) {
+  std::vector<std::vector<ValueStatistics>> each(inputs.size());
+  parallel_for(inputs.size(), [&](std::size_t i) { each[i] = measure_one(network, inputs[i], i + 1); });
+  std::vector<ValueStatistics> out(network.stages.size() + 1);
+  const double count = static_cast<double>(inputs.size());
+  for (const auto& one : each) {
+    for (std::size_t v = 0; v < out.size(); ++v) {
+      out[v].range = std::max(out[v].range, kRangeMargin * one[v].range);
+      out[v].mean_square += one[v].mean_square / count;
+      out[v].mean_fourth += one[v].mean_fourth / count;
+      out[v].sensitivity += one[v].sensitivity / count;
+      out[v].square_sensitivity += one[v].square_sensitivity / count;
+    }
+  }
+  for (std::size_t v = 0; v < out.size(); ++v) {
+    if (std::isfinite(out[v].mean_fourth) && std::isfinite(out[v].sensitivity)) continue;
+    throw UnsupportedModel("layer " + (v == 0 ? "input" : network.stages[v - 1].name) +
+                           ": its values overflow on the calibration images; check the preprocessing, or calibrate "
+                           "with images of the model's data set");
+  }
+  for (ValueStatistics& s : out) s.range = std::max(s.range, 1e-6);
+  return out;
+}
+
+std::vector<std::vector<double>> random_inputs(const nn::QuadraticNetwork& network, double bound, std::size_t count) {
+  Random random(1);
+  std::vector<std::vector<double>> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(random_input(network.input_shape, random, bound, i % 2 == 1));
   return out;
 }
 

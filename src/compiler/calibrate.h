@@ -1,30 +1,28 @@
-// How large values get: what margins and noise depend on.
+// How large values get on typical inputs, and how much an error in each of them moves the logits.
 #pragma once
 
 #include <vector>
 
-#include "blindsight/compiler/lowering.h"
-#include "blindsight/nn/affine.h"
+#include "blindsight/nn/network.h"
 
 namespace blindsight::compiler {
 
-/// Bounds of |values| after each affine map, from random inputs of absolute value at most `input_bound` (noise and
-/// images of large patches), with a factor of two to spare. Deterministic.
-std::vector<double> estimate_ranges(const nn::QuadraticChain& chain, double input_bound);
-
-/// What the error estimate needs to know of one lowered map.
-struct MapStatistics {
-  double gain = 0;          ///< mean over rows of the squared norm of the weights
-  double rotated_gain = 0;  ///< the same, of weights on rotated inputs (baby step not 0)
-  double input_square = 0;  ///< mean square over all slots of the map's input, unread ones included
-  double value_square = 0;  ///< mean square of the rows (after the map, before the next square)
-  double slot_bound = 0;    ///< bound of |value| over all slots after the map, unread ones included
-  std::size_t terms = 0, giants = 0, fold_factor = 1;
-  bool has_babies = false;
+struct ValueStatistics {
+  double range = 0;        ///< bound of |v|: twice the largest seen
+  double mean_square = 0;  ///< over elements and inputs
+  double mean_fourth = 0;  ///< likewise, of v⁴
+  /// Variance of a logit (their mean) that independent errors of variance 1 in every element would cause: the sum over
+  /// elements of squared derivatives, mean over inputs.
+  double sensitivity = 0;
+  double square_sensitivity = 0;  ///< the same for errors in v²
 };
 
-/// From the map and random inputs scaled so that values keep to `ranges`.
-std::vector<MapStatistics> statistics(const nn::QuadraticChain& chain, const Lowered& lowered,
-                                      const std::vector<double>& ranges, double input_bound);
+/// One entry a value (the input first). Derivatives by reverse differentiation from random signs on the logits, whose
+/// squared sum has the wanted expectation. Deterministic. Throws UnsupportedModel where values overflow.
+std::vector<ValueStatistics> measure(const nn::QuadraticNetwork& network,
+                                     const std::vector<std::vector<double>>& inputs);
+
+/// Inputs for want of typical ones: independent pixels and patches of one value, of absolute value at most `bound`.
+std::vector<std::vector<double>> random_inputs(const nn::QuadraticNetwork& network, double bound, std::size_t count);
 
 }  // namespace blindsight::compiler

@@ -4,17 +4,24 @@
 #include <bit>
 #include <cmath>
 #include <cstdio>
+#include <map>
+#include <tuple>
 
 #include "blindsight/base/error.h"
 #include "blindsight/ckks/serialise.h"
 #include "blindsight/compiler/calibrate.h"
 #include "blindsight/compiler/cost.h"
 #include "blindsight/compiler/lowering.h"
+#include "blindsight/compiler/memory.h"
 #include "blindsight/compiler/parameter_search.h"
 
 namespace blindsight::compiler {
 
 namespace {
+
+constexpr std::size_t kRandomInputs = 24;
+/// Rings from this size on hold too many weights to count on their being encoded beforehand.
+constexpr unsigned kEncodeOnTheFly = 15;
 
 std::string decimal(double x) {
   char text[32];
@@ -22,32 +29,42 @@ std::string decimal(double x) {
   return text;
 }
 
-void check(const nn::QuadraticChain& chain, const Options& options) {
-  if (chain.affine.empty()) throw UnsupportedModel("the network has no layer");
-  for (std::size_t k = 0; k < chain.affine.size(); ++k) {
-    const nn::SparseAffine& map = chain.affine[k];
-    if (map.row_begin.size() != map.rows + 1 || map.bias.size() != map.rows || map.col.size() != map.value.size() ||
-        map.row_begin.back() != map.col.size()) {
-      throw InvalidArgument("layer " + map.name + " is malformed");
+void check_stage(const nn::QuadraticNetwork& network, std::size_t s) {
+  const nn::Stage& stage = network.stages[s];
+  const auto fail = [&](const std::string& reason) {
+    throw InvalidArgument("layer " + stage.name + " is malformed: " + reason);
+  };
+  const std::size_t rows = nn::element_count(stage.shape);
+  if (rows == 0) fail("it is empty");
+  if (stage.bias.size() != rows) fail("its bias has " + std::to_string(stage.bias.size()) + " values");
+  if (stage.terms.empty()) throw UnsupportedModel("layer " + stage.name + " doesn't depend on the input");
+  for (const nn::StageTerm& term : stage.terms) {
+    if (term.value > s) fail("it reads a later layer");
+    const nn::SparseMatrix& m = term.matrix;
+    const std::size_t columns =
+        nn::element_count(term.value == 0 ? network.input_shape : network.stages[term.value - 1].shape);
+    if (m.rows != rows || m.cols != columns || m.row_begin.size() != rows + 1 || m.col.size() != m.value.size() ||
+        m.row_begin.back() != m.col.size()) {
+      fail("its matrix doesn't fit its tensors");
     }
-    if (k > 0 && map.cols != chain.affine[k - 1].rows) {
-      throw InvalidArgument("layer " + map.name + " takes " + std::to_string(map.cols) +
-                            " values, the one before gives " + std::to_string(chain.affine[k - 1].rows));
-    }
-    for (const double w : map.value) {
-      if (!std::isfinite(w)) throw UnsupportedModel("layer " + map.name + " has weights that are not finite");
-    }
-    for (const double b : map.bias) {
-      if (!std::isfinite(b)) throw UnsupportedModel("layer " + map.name + " has a bias that is not finite");
+    for (const double w : m.value) {
+      if (!std::isfinite(w)) throw UnsupportedModel("layer " + stage.name + " has weights that are not finite");
     }
   }
-  if (!options.ranges.empty() && options.ranges.size() != chain.affine.size()) {
-    throw InvalidArgument(std::to_string(options.ranges.size()) + " ranges given for " +
-                          std::to_string(chain.affine.size()) +
-                          " layers: one before every square and one of the logits");
+  for (const double b : stage.bias) {
+    if (!std::isfinite(b)) throw UnsupportedModel("layer " + stage.name + " has a bias that is not finite");
   }
-  for (const double r : options.ranges) {
-    if (!(r > 0) || !std::isfinite(r)) throw InvalidArgument("a range is not positive");
+}
+
+void check(const nn::QuadraticNetwork& network, const Options& options) {
+  if (network.stages.empty()) throw UnsupportedModel("the network has no layer");
+  for (std::size_t s = 0; s < network.stages.size(); ++s) check_stage(network, s);
+  const std::size_t elements = nn::element_count(network.input_shape);
+  for (const auto& input : options.calibration) {
+    if (input.size() != elements) {
+      throw InvalidArgument("a calibration input of " + std::to_string(input.size()) + " values for a network of " +
+                            std::to_string(elements));
+    }
   }
   if (!(options.precision > 0)) throw InvalidArgument("the precision must be positive");
   if (!(options.input_bound > 0)) throw InvalidArgument("the bound of the input must be positive");
@@ -56,133 +73,207 @@ void check(const nn::QuadraticChain& chain, const Options& options) {
   }
 }
 
-Program assemble(const nn::QuadraticChain& chain, Lowered lowered, const ScalePlan& scales, unsigned log_n) {
-  const std::size_t depth = chain.affine.size();
-  Program program;
-  program.parameters = ckks::ParametersLiteral::from_bits(log_n, scales.q_bits, {scales.p_bits});
-  program.input_level = static_cast<unsigned>(depth);
-  program.input = std::move(lowered.input);
-  program.output = lowered.maps.back().output;
-  program.input_elements = chain.affine.front().cols;
-  program.output_elements = chain.affine.back().rows;
+/// Writes a program's operations in order.
+class Assembler {
+ public:
+  Assembler(const nn::QuadraticNetwork& network, Lowered lowered, const ScalePlan& scales, unsigned log_n)
+      : network_(network), lowered_(std::move(lowered)), scales_(scales), depths_(network.depths()) {
+    program_.parameters = ckks::ParametersLiteral::from_bits(log_n, scales.q_bits, scales.p_bits);
+    program_.parameters.special_limbs = scales.special_limbs;
+    program_.input_level = depths_.back();
+    program_.input_scale = std::exp2(scales.log_scale[0]);
+    program_.input = repeated(lowered_.input, lowered_.log_period, log_n - 1);
+    program_.output = repeated(lowered_.stages.back().output, lowered_.log_period, log_n - 1);
+    program_.input_elements = nn::element_count(network.input_shape);
+    program_.output_elements = nn::element_count(network.stages.back().shape);
+  }
 
-  unsigned level = program.input_level;
-  double scale = 0;
-  std::uint32_t value = 0;
-  const auto push = [&](OpKind kind, std::uint32_t operand, const std::string& label) {
-    program.ops.push_back({kind, value, value + 1, operand, level, scale, label});
-    ++value;
+  Program run() {
+    next_ = static_cast<std::uint32_t>(program_.input_ciphertexts());
+    plain_.resize(network_.stages.size() + 1);
+    squares_.resize(network_.stages.size() + 1);
+    for (std::uint32_t c = 0; c < next_; ++c) plain_[0].push_back({c, program_.input_level, program_.input_scale});
+    for (std::size_t s = 0; s < network_.stages.size(); ++s) add_stage(s);
+    for (const Value& value : plain_.back()) program_.results.push_back(value.number);
+    program_.keys = required_keys(program_);
+    validate(program_);
+    return std::move(program_);
+  }
+
+ private:
+  struct Value {
+    std::uint32_t number = 0;
+    unsigned level = 0;
+    double scale = 1;
   };
-  for (std::size_t k = 0; k < depth; ++k) {
-    const std::string& label = chain.affine[k].name;
-    const double prime = static_cast<double>(program.parameters.q[level]);
-    const double target = std::exp2(k + 1 == depth ? scales.log_out : scales.log_delta);
-    double weight_scale = std::exp2(scales.log_first_weight);
-    if (k == 0) {
-      program.input_scale = scale = target * prime / weight_scale;
-    } else {
-      weight_scale = target * prime / scale;
+
+  Value push(OpKind kind, Value in, std::uint32_t operand, unsigned level, double scale, const std::string& label) {
+    program_.ops.push_back({kind, {in.number}, {next_}, operand, level, scale, label});
+    return {next_++, level, scale};
+  }
+
+  /// The ciphertext of a source, squared where that is asked for, at `level`.
+  Value fetch(const LoweredSource& source, unsigned level) {
+    Value value = plain_[source.value][source.ciphertext];
+    if (source.squared) {
+      auto& squares = squares_[source.value];
+      squares.resize(plain_[source.value].size());
+      Value& square = squares[source.ciphertext];
+      if (square.number == 0) {
+        square = push(OpKind::kSquare, value, 0, value.level, value.scale * value.scale, "square");
+      }
+      value = square;
     }
-    scale *= weight_scale;
-    push(OpKind::kLinearTransform, static_cast<std::uint32_t>(program.transforms.size()), label);
-    program.transforms.push_back({std::move(lowered.maps[k].plan), std::move(lowered.maps[k].diagonals), weight_scale});
-    --level;
-    scale /= prime;
-    push(OpKind::kRescale, 0, label);
-    const std::vector<double>& bias = lowered.maps[k].bias;
-    if (std::any_of(bias.begin(), bias.end(), [](double b) { return b != 0; })) {
-      push(OpKind::kAddVector, static_cast<std::uint32_t>(program.vectors.size()), label);
-      program.vectors.push_back(bias);
+    if (value.level == level) return value;
+    const auto key = std::tuple{value.number, level};
+    const auto it = dropped_.find(key);
+    if (it != dropped_.end()) return it->second;
+    return dropped_[key] = push(OpKind::kDropLevel, value, 0, level, value.scale, "");
+  }
+
+  void add_stage(std::size_t s) {
+    LoweredStage& stage = lowered_.stages[s];
+    const std::string& label = network_.stages[s].name;
+    const unsigned level = depths_.back() - depths_[s + 1];
+    const auto prime = static_cast<double>(program_.parameters.q[level + 1]);
+    const double scale = std::exp2(scales_.log_scale[s + 1]);
+    Map map;
+    Op op{OpKind::kLinearMap, {},   {}, static_cast<std::uint32_t>(program_.maps.size()), level + 1,
+          scale * prime,      label};
+    for (const LoweredSource& source : stage.sources) {
+      const Value value = fetch(source, level + 1);
+      op.inputs.push_back(value.number);
+      map.weight_scale.push_back(op.scale / value.scale);
     }
-    if (k + 1 < depth) {
-      scale *= scale;
-      push(OpKind::kSquare, 0, "square");
+    std::vector<Value> results;
+    for (std::uint32_t c = 0; c < stage.plan.outputs; ++c) {
+      op.outputs.push_back(next_);
+      results.push_back({next_++, level + 1, op.scale});
+    }
+    program_.ops.push_back(std::move(op));
+    map.plan = std::move(stage.plan);
+    map.diagonals = std::move(stage.diagonals);
+    program_.maps.push_back(std::move(map));
+    for (std::size_t c = 0; c < results.size(); ++c) {
+      Value value = push(OpKind::kRescale, results[c], 0, level, results[c].scale / prime, label);
+      const ckks::Diagonal& bias = stage.bias[c];
+      if (bias.period() > 1 || bias[0] != 0) {
+        value = push(OpKind::kAddVector, value, static_cast<std::uint32_t>(program_.vectors.size()), level, value.scale,
+                     label);
+        program_.vectors.push_back(bias);
+      }
+      plain_[s + 1].push_back(value);
     }
   }
-  program.keys = required_keys(program);
-  validate(program);
-  return program;
-}
 
-Report report_of(const nn::QuadraticChain& chain, const Program& program, const ScalePlan& scales, double error) {
+  const nn::QuadraticNetwork& network_;
+  Lowered lowered_;
+  const ScalePlan& scales_;
+  std::vector<unsigned> depths_;
+  Program program_;
+  std::uint32_t next_ = 0;
+  std::vector<std::vector<Value>> plain_, squares_;  // by value of the network, by ciphertext
+  std::map<std::tuple<std::uint32_t, unsigned>, Value> dropped_;
+};
+
+Report report_of(const nn::QuadraticNetwork& network, const Program& program, const ParameterChoice& choice,
+                 std::size_t period, const Options& options) {
   Report report;
   const auto context = ckks::Context::create(program.parameters);
-  std::size_t k = 0;
-  std::size_t weights = 0;
-  for (const Op& op : program.ops) {
-    if (op.kind != OpKind::kLinearTransform) continue;
-    const Transform& transform = program.transforms[op.operand];
-    const KeySwitchCount count = count_key_switches(transform.plan);
-    report.layers.push_back({op.label, chain.affine[k].rows, chain.affine[k].cols, transform.plan.terms.size(),
-                             count.babies + count.giants, count.folds, op.level});
-    weights += transform.plan.terms.size() * (op.level + 1) * context->n() * sizeof(std::uint64_t);
-    ++k;
+  const MemoryPlan memory = plan_memory(program, *context, options.memory_budget);
+  std::vector<bool> cached(program.maps.size());
+  for (std::size_t i = 0; i < program.ops.size(); ++i) {
+    const Op& op = program.ops[i];
+    if (op.kind != OpKind::kLinearMap) continue;
+    const ckks::LinearMapPlan& plan = program.maps[op.operand].plan;
+    const nn::Stage& stage = network.stages[op.operand];
+    const KeySwitchCount count = count_key_switches(plan);
+    report.layers.push_back({op.label, stage.terms[0].matrix.rows, stage.terms[0].matrix.cols, plan.outputs,
+                             plan.terms.size(), count.babies, count.giants, count.folds, op.level});
+    cached[op.operand] = memory.kept[i];
   }
   const std::size_t n = context->n();
   report.depth = program.input_level;
   report.log_n = program.parameters.log_n;
+  report.period = period;
   report.log_q = context->log_q();
   report.log_p = context->log_p();
   report.log_qp_limit = ckks::max_log_qp(report.log_n);
-  report.q_bits = scales.q_bits;
-  report.p_bits = {scales.p_bits};
+  report.q_bits = choice.scales.q_bits;
+  report.p_bits = choice.scales.p_bits;
   report.key_switches = count_key_switches(program);
   report.rotation_keys = program.keys.rotations.size();
   constexpr std::size_t kHeader = 128;  // of the file and of the ciphertext in it
-  report.input_bytes = kHeader;
-  for (const std::uint64_t q : program.parameters.q) {
-    report.input_bytes += packed_size(n, static_cast<unsigned>(std::bit_width(q)));
-  }
-  report.result_bytes = kHeader + 2 * packed_size(n, static_cast<unsigned>(std::bit_width(program.parameters.q[0])));
+  std::size_t one = 0;
+  for (const std::uint64_t q : program.parameters.q) one += packed_size(n, static_cast<unsigned>(std::bit_width(q)));
+  report.input_bytes = kHeader + program.input_ciphertexts() * one;
+  report.result_bytes = kHeader + 2 * program.results.size() *
+                                      packed_size(n, static_cast<unsigned>(std::bit_width(program.parameters.q[0])));
   report.evaluation_key_bytes = ckks::evaluation_key_bytes(*context, program.keys);
-  // In memory words are not packed, and the seeded halves of the keys are expanded.
-  std::size_t keys = 0;
-  const auto key_words = [&](unsigned level) { return 2 * context->digits(level) * (level + 2) * n; };
-  for (const auto& [rotation, level] : program.keys.rotations) keys += key_words(level);
-  if (program.keys.relinearisation) keys += key_words(*program.keys.relinearisation);
-  report.memory_bytes = weights + keys * sizeof(std::uint64_t);
-  report.predicted_logit_error = error;
-  report.predicted_latency_ms = predicted_latency_ms(program);
+  report.memory_bytes = memory.total();
+  report.encoded_weights = memory.all_weights;
+  report.kept_weights = memory.weights;
+  report.predicted_logit_error = choice.error;
+  report.predicted_latency_ms = predicted_latency_ms(program, cached);
   return report;
+}
+
+std::string depth_needed(const nn::QuadraticNetwork& network) {
+  return "the network needs " + std::to_string(network.depth()) + " words of depth";
 }
 
 }  // namespace
 
-Compiled compile(const nn::QuadraticChain& chain, const Options& options) {
-  check(chain, options);
-  const std::vector<double> ranges =
-      options.ranges.empty() ? estimate_ranges(chain, options.input_bound) : options.ranges;
+Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
+  check(network, options);
+  const auto inputs =
+      options.calibration.empty() ? random_inputs(network, options.input_bound, kRandomInputs) : options.calibration;
+  const std::vector<ValueStatistics> values = measure(network, inputs);
+  const ErrorModel least = least_errors(network, values);
   const unsigned first = options.log_n != 0 ? options.log_n : ckks::kMinLogN;
   const unsigned last = options.log_n != 0 ? options.log_n : ckks::kMaxLogN;
-  const std::size_t depth = chain.affine.size();
+  const unsigned depth = network.depth();
   std::string reason;
   for (unsigned log_n = first; log_n <= last; ++log_n) {
+    const std::string ring = "N=2^" + std::to_string(log_n);
     if (!may_fit(log_n, depth)) {
       const auto available = static_cast<std::size_t>(ckks::max_log_qp(log_n) / (log_n + 8)) - 2;
-      reason = "the network needs " + std::to_string(depth) + " words of depth, N=2^" + std::to_string(log_n) +
-               " has room for " + std::to_string(available) + " at 128 bits: use fewer layers";
+      reason = depth_needed(network) + ", " + ring + " has room for " + std::to_string(available) +
+               " at 128 bits: use fewer layers";
       continue;
     }
+    const auto too_imprecise = [&](const std::optional<ParameterChoice>& choice) {
+      if (choice && choice->error <= options.precision) return false;
+      reason = depth_needed(network) + "; at " + ring +
+               (choice ? " so many leave a predicted error of " + decimal(choice->error) + ", more than the " +
+                             decimal(options.precision) + " asked for"
+                       : " so many are too narrow for its values") +
+               ": use fewer layers, a lower precision or smaller values";
+      return true;
+    };
+    const std::vector<unsigned> special_limbs = choose_special_limbs(log_n, depth);
+    if (too_imprecise(search_parameters(log_n, least, special_limbs, options.precision))) continue;
+    LoweringOptions lowering;
+    lowering.log_slots = log_n - 1;
+    lowering.cached = log_n < kEncodeOnTheFly;
+    lowering.max_rotation_keys = options.max_rotation_keys;
+    lowering.max_key_limbs = static_cast<double>(options.evaluation_key_budget) /
+                             static_cast<double>(packed_size(std::size_t{1} << log_n, ring::kMaxPrimeBits));
+    for (unsigned level = 0; level <= depth; ++level) lowering.prices.emplace_back(level, special_limbs[level]);
     Lowered lowered;
     try {
-      lowered = lower(chain, log_n - 1);
+      lowered = lower(network, lowering);
     } catch (const UnsupportedModel& error) {
       reason = error.what();
       continue;
     }
     const auto choice =
-        search_parameters(log_n, statistics(chain, lowered, ranges, options.input_bound), options.precision);
-    if (!choice || choice->error > options.precision) {
-      reason = "the network needs " + std::to_string(depth) + " words of depth; at N=2^" + std::to_string(log_n) +
-               (choice ? " so many leave a predicted error of " + decimal(choice->error) + ", more than the " +
-                             decimal(options.precision) + " asked for"
-                       : " so many are too narrow for its values") +
-               ": use fewer layers, a lower precision or smaller values";
-      continue;
-    }
+        search_parameters(log_n, errors_of(network, values, lowered, inputs), special_limbs, options.precision);
+    if (too_imprecise(choice)) continue;
+    const std::size_t period = std::size_t{1} << lowered.log_period;
     Compiled out;
-    out.program = assemble(chain, std::move(lowered), choice->scales, log_n);
-    out.report = report_of(chain, out.program, choice->scales, choice->error);
+    out.program = Assembler(network, std::move(lowered), choice->scales, log_n).run();
+    out.report = report_of(network, out.program, *choice, period, options);
     return out;
   }
   throw UnsupportedModel(reason);

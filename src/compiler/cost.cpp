@@ -7,84 +7,109 @@
 namespace blindsight::compiler {
 
 namespace {
-// Word-wise passes over one limb, measured in transforms of that limb.
-constexpr double kMultiplyAdd = 0.09;
-constexpr double kPass = 0.05;
+// Word-wise work on one limb, measured in transforms of that limb: a multiply-add streaming from memory, one in cache
+// (base conversion), a pass, an automorphism.
+constexpr double kMultiplyAdd = 0.1;
+constexpr double kConversion = 0.04;
+constexpr double kPass = 0.08;
+constexpr double kPermutation = 0.15;
+/// A complex floating-point transform of as many slots as the plaintext has, in transforms of a limb of the same ring.
+constexpr double kEmbedding = 2;
 // Nanoseconds a butterfly, one thread.
-constexpr double kButterflyNs = 0.42;
+constexpr double kButterflyNs = 0.27;
 }  // namespace
 
-LevelCost::LevelCost(unsigned level) {
-  const double limbs = level + 1.0;
-  decompose = limbs + limbs * limbs;
-  switch_one = 2 * limbs * (limbs + 1) * kMultiplyAdd + 2 * (1 + limbs) + 4 * limbs * kPass;
-  product = 2 * limbs * kMultiplyAdd;
-  rescale = 2 * limbs + 2 * limbs * kPass;
-  square = 3 * limbs * kMultiplyAdd;
+LevelCost::LevelCost(unsigned level, unsigned special_limbs) : limbs_(level + 1.0), extended_(limbs_ + special_limbs) {
+  const double special = special_limbs;
+  const double digits = std::ceil(limbs_ / special);
+  decompose = limbs_ + digits * extended_ - limbs_ + kConversion * limbs_ * (extended_ - special);
+  mod_down = special + limbs_ + kConversion * special * limbs_ + kPass * limbs_;
+  switch_one = 2 * digits * extended_ * kMultiplyAdd + 2 * extended_ * kPermutation;
+  product = 2 * extended_ * kMultiplyAdd;
+  plain_product = 2 * limbs_ * kMultiplyAdd;
+  rescale = 2 * limbs_ + 2 * limbs_ * kPass;
+  square = 3 * limbs_ * kMultiplyAdd;
+  key_limbs = digits * extended_;
 }
 
-KeySwitchCount count_key_switches(const ckks::LinearTransformPlan& plan) {
-  std::set<int> babies, giants;
+double LevelCost::encode(std::size_t period, std::size_t slots) const {
+  return static_cast<double>(period) / static_cast<double>(slots) * (kEmbedding + extended_);
+}
+
+KeySwitchCount count_key_switches(const ckks::LinearMapPlan& plan) {
+  std::set<std::pair<std::uint32_t, int>> babies, giants;
+  std::set<std::uint32_t> hoisted;
   for (const auto& term : plan.terms) {
-    if (term.baby != 0) babies.insert(term.baby);
-    if (term.giant != 0) giants.insert(term.giant);
+    if (term.baby != 0) {
+      babies.emplace(term.input, term.baby);
+      hoisted.insert(term.input);
+    }
+    if (term.giant != 0) giants.emplace(term.output, term.giant);
   }
-  return {babies.size(), giants.size(), plan.folds.size()};
+  return {babies.size(), hoisted.size(), giants.size(), plan.folds.size() * plan.outputs};
 }
 
-double LevelCost::transform(const ckks::LinearTransformPlan& plan) const {
-  const KeySwitchCount count = count_key_switches(plan);
-  return (count.babies > 0 ? decompose : 0) + static_cast<double>(count.babies) * switch_one +
-         static_cast<double>(count.giants + count.folds) * key_switch() +
-         static_cast<double>(plan.terms.size()) * product;
+double map_cost(const LevelCost& price, const KeySwitchCount& count, std::size_t terms, std::size_t outputs) {
+  const auto products = static_cast<double>(terms);
+  if (count.total() == 0) return products * price.plain_product;
+  return static_cast<double>(count.hoisted_inputs) * price.decompose +
+         static_cast<double>(count.babies) * price.switch_one +
+         static_cast<double>(count.giants + count.folds) * price.giant() + products * price.product +
+         2 * static_cast<double>(outputs) * price.mod_down;
 }
 
-double LevelCost::transform_at_least(std::size_t diagonals, std::size_t folds) const {
+double map_cost_at_least(const LevelCost& price, std::size_t diagonals, std::size_t folds) {
   const double k = static_cast<double>(diagonals);
-  double best = (k > 1 ? decompose : 0) + (k - 1) * switch_one;
+  double best = (k > 1 ? price.decompose : 0) + (k - 1) * price.switch_one;
   for (double giants = 2; giants <= std::min(k, 512.0); ++giants) {
     const double babies = std::ceil(k / giants);
-    best = std::min(best, (babies > 1 ? decompose : 0) + (babies - 1) * switch_one + (giants - 1) * key_switch());
+    best = std::min(
+        best, (babies > 1 ? price.decompose : 0) + (babies - 1) * price.switch_one + (giants - 1) * price.giant());
   }
-  return best + k * product + static_cast<double>(folds) * key_switch();
+  return best + k * price.plain_product + static_cast<double>(folds) * price.giant();
 }
 
 std::size_t count_key_switches(const Program& program) {
   std::size_t count = 0;
   for (const Op& op : program.ops) {
-    if (op.kind == OpKind::kLinearTransform) count += count_key_switches(program.transforms[op.operand].plan).total();
+    if (op.kind == OpKind::kLinearMap) count += count_key_switches(program.maps[op.operand].plan).total();
     if (op.kind == OpKind::kSquare) ++count;
   }
   return count;
 }
 
-double cost(const Program& program) {
+double cost(const Program& program, const std::vector<bool>& cached) {
   double sum = 0;
   for (const Op& op : program.ops) {
-    const LevelCost at(op.level);
+    const LevelCost at(op.level, program.parameters.special_limbs_at(op.level));
     switch (op.kind) {
-      case OpKind::kLinearTransform:
-        sum += at.transform(program.transforms[op.operand].plan);
+      case OpKind::kLinearMap: {
+        const Map& map = program.maps[op.operand];
+        sum += map_cost(at, count_key_switches(map.plan), map.plan.terms.size(), map.plan.outputs);
+        if (cached[op.operand]) break;
+        for (const auto& term : map.plan.terms) {
+          sum += at.encode(map.diagonals[term.diagonal].period(), program.slots());
+        }
         break;
+      }
       case OpKind::kSquare:
         sum += at.square + at.key_switch();
         break;
       case OpKind::kRescale:
-        sum += LevelCost(op.level + 1).rescale;
+        sum += LevelCost(op.level + 1, 1).rescale;
         break;
       case OpKind::kAddVector:
-        sum += (op.level + 1) * kPass;
-        break;
       case OpKind::kDropLevel:
+        sum += (op.level + 1) * kPass;
         break;
     }
   }
   return sum;
 }
 
-double predicted_latency_ms(const Program& program) {
+double predicted_latency_ms(const Program& program, const std::vector<bool>& cached) {
   const double n = std::exp2(program.parameters.log_n);
-  return cost(program) * n / 2 * program.parameters.log_n * kButterflyNs * 1e-6;
+  return cost(program, cached) * n / 2 * program.parameters.log_n * kButterflyNs * 1e-6;
 }
 
 }  // namespace blindsight::compiler

@@ -1,41 +1,58 @@
-// What operations cost, counted in number-theoretic transforms of one limb.
+// What operations cost, counted in number-theoretic transforms of one limb of the full ring.
 #pragma once
 
 #include <cstddef>
 
-#include "blindsight/ckks/linear_transform.h"
+#include "blindsight/ckks/linear_map.h"
 #include "blindsight/compiler/program.h"
 
 namespace blindsight::compiler {
 
-/// Prices of the operations at one level, one special prime.
-struct LevelCost {
-  explicit LevelCost(unsigned level);
-  double decompose;   ///< digits of a polynomial
-  double switch_one;  ///< inner product with a key and division by P
-  double product;     ///< ciphertext times plaintext, added up
+/// Prices of the operations on ciphertexts of level + 1 limbs, with `special_limbs` primes in P.
+class LevelCost {
+ public:
+  LevelCost(unsigned level, unsigned special_limbs);
+  double decompose;      ///< ModUp of a polynomial: its digits over Q·P
+  double mod_down;       ///< of a polynomial
+  double switch_one;     ///< inner product of the digits with a key, and the automorphism of its result
+  double product;        ///< ciphertext over Q·P times plaintext, added up
+  double plain_product;  ///< over Q
   double rescale;
-  double square;  ///< without its key switch
-  double key_switch() const { return decompose + switch_one; }
-  double transform(const ckks::LinearTransformPlan& plan) const;
-  /// No plan with so many diagonals and folds costs less.
-  double transform_at_least(std::size_t diagonals, std::size_t folds) const;
+  double square;     ///< without its key switch
+  double key_limbs;  ///< limbs of a seeded key of this level
+  /// Of a ciphertext over Q to one over Q.
+  double key_switch() const { return decompose + switch_one + 2 * mod_down; }
+  /// A giant step or fold: from and to Q·P.
+  double giant() const { return mod_down + decompose + switch_one; }
+  /// Encoding a plaintext of that period as it is needed, slots being those of the ring.
+  double encode(std::size_t period, std::size_t slots) const;
+
+ private:
+  double limbs_, extended_;
 };
 
-/// Rotations (babies, giants, folds) that applying a plan performs.
+/// Rotations that applying a plan performs.
 struct KeySwitchCount {
-  std::size_t babies = 0, giants = 0, folds = 0;
+  std::size_t babies = 0;          ///< hoisted rotations of an input
+  std::size_t hoisted_inputs = 0;  ///< inputs that any baby step rotates
+  std::size_t giants = 0, folds = 0;
   std::size_t total() const { return babies + giants + folds; }
 };
-KeySwitchCount count_key_switches(const ckks::LinearTransformPlan& plan);
+KeySwitchCount count_key_switches(const ckks::LinearMapPlan& plan);
 
 /// Of the whole program, relinearisations included.
 std::size_t count_key_switches(const Program& program);
 
-/// Transforms that the program's ciphertext operations amount to.
-double cost(const Program& program);
+/// Of a plan of the given counts, weights at hand.
+double map_cost(const LevelCost& price, const KeySwitchCount& count, std::size_t terms, std::size_t outputs);
 
-/// One thread, with transforms of the speed that `docs/benchmarks.md` gives for AVX2.
-double predicted_latency_ms(const Program& program);
+/// No plan with so many diagonals and folds costs less.
+double map_cost_at_least(const LevelCost& price, std::size_t diagonals, std::size_t folds);
+
+/// Transforms that the program's ciphertext operations amount to; maps marked in `cached` have their weights at hand.
+double cost(const Program& program, const std::vector<bool>& cached);
+
+/// One thread.
+double predicted_latency_ms(const Program& program, const std::vector<bool>& cached);
 
 }  // namespace blindsight::compiler

@@ -5,122 +5,415 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <numeric>
+#include <optional>
 #include <set>
+#include <tuple>
 
 #include "blindsight/base/error.h"
 #include "blindsight/base/parallel.h"
-#include "blindsight/compiler/cost.h"
+#include "blindsight/compiler/grid.h"
+#include "blindsight/compiler/split.h"
 
 namespace blindsight::compiler {
 
 namespace {
 
-constexpr std::size_t kBeam = 10;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::size_t kBeam = 8;
 constexpr std::size_t kBatch = 4;
 constexpr double kWorkLimit = 1.5e8;
+/// Maps up to this size try all row placements, beyond it only grids.
+constexpr std::size_t kSmallMap = 150'000;
+/// What a limb of one more rotation key counts, in transforms: a mild wish to share.
+constexpr double kKeyWish = 0.05;
+constexpr double kKeyWishGrowth = 1.5;
+constexpr double kLargestKeyWish = 1e4;
 
-unsigned log2_ceil(std::size_t x) { return static_cast<unsigned>(std::bit_width(x - 1)); }
+unsigned log2_ceil(std::size_t x) { return x <= 1 ? 0 : static_cast<unsigned>(std::bit_width(x - 1)); }
 
-/// A partial solution: the layouts up to some map.
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  hash ^= value + 0x9e3779b97f4a7c15 + (hash << 6) + (hash >> 2);
+  return hash * 0xff51afd7ed558ccd;
+}
+
+std::uint64_t pattern_of(const nn::SparseMatrix& map) {
+  std::uint64_t hash = mix(map.rows, map.cols);
+  for (const std::uint32_t x : map.row_begin) hash = mix(hash, x);
+  for (const std::uint32_t x : map.col) hash = mix(hash, x);
+  return hash;
+}
+
+std::uint64_t hash_of(const Placement& p) {
+  std::uint64_t hash = mix(p.log_slots, p.log_ciphertexts);
+  for (const std::uint64_t x : {p.row_bit, p.row_bits, p.low_folds, p.high_fold_bit, p.replicate ? 1U : 0U}) {
+    hash = mix(hash, x);
+  }
+  for (const std::uint32_t x : p.position) hash = mix(hash, x);
+  return hash;
+}
+
+/// Where one value stands.
+struct Standing {
+  Layout layout;
+  std::unique_ptr<SlotsOfElement> slots_of;
+  std::optional<Grid> grid;
+  std::uint64_t hash = 0;
+};
+using StandingPtr = std::shared_ptr<const Standing>;
+
+StandingPtr make_standing(Layout layout, std::optional<Grid> grid, std::size_t elements) {
+  auto out = std::make_shared<Standing>();
+  for (const std::int32_t e : layout.element) out->hash = mix(out->hash, static_cast<std::uint32_t>(e));
+  out->slots_of = std::make_unique<SlotsOfElement>(layout, elements);
+  out->layout = std::move(layout);
+  out->grid = std::move(grid);
+  return out;
+}
+
+struct Candidate {
+  Placement placement;
+  std::optional<Grid> grid;
+  std::size_t least_diagonals = 1;
+};
+
+/// A partial solution: where the values up to some stage stand.
 struct State {
   double cost = 0;
-  Layout layout;
-  std::shared_ptr<const State> before;
-  LoweredMap map;
+  StandingPtr input;
+  std::vector<StandingPtr> values;                       // by value; null where no later stage reads it
+  std::vector<std::shared_ptr<const Candidate>> chosen;  // by stage
 };
 using StatePtr = std::shared_ptr<const State>;
 
 struct Task {
   StatePtr from;
-  const Placement* placement;
+  std::shared_ptr<const Candidate> candidate;
   double at_least;
 };
 
-LoweredMap make_map(const nn::SparseAffine& affine, const Placement& placement, Diagonals diagonals) {
-  LoweredMap out;
-  out.plan.terms = ckks::split_rotations(diagonals.rotation, static_cast<std::uint32_t>(placement.slots()));
-  out.plan.folds = placement.fold_rotations();
-  out.diagonals = std::move(diagonals.diagonal);
-  out.output = placement.layout();
-  out.bias.assign(placement.slots(), 0.0);
-  for (std::size_t s = 0; s < out.bias.size(); ++s) {
-    if (out.output.element[s] >= 0) out.bias[s] = affine.bias[out.output.element[s]];
+/// The beam search.
+class Search {
+ public:
+  Search(const nn::QuadraticNetwork& network, const LoweringOptions& options, unsigned log_period)
+      : network_(network), options_(options), log_period_(log_period), depths_(network.depths()) {
+    last_reader_.assign(network.stages.size() + 1, 0);
+    for (std::size_t s = 0; s < network.stages.size(); ++s) {
+      auto& hashes = patterns_.emplace_back();
+      for (const nn::StageTerm& term : network.stages[s].terms) {
+        last_reader_[term.value] = s;
+        hashes.push_back(pattern_of(term.matrix));
+      }
+    }
+  }
+
+  Lowered run() {
+    std::vector<StatePtr> states = first_states();
+    for (std::size_t s = 0; s < network_.stages.size(); ++s) {
+      states = step(states, s, s + 1 == network_.stages.size() ? 1 : kBeam);
+      if (states.empty()) {
+        throw UnsupportedModel("layer " + network_.stages[s].name + ": no layout found within 2^" +
+                               std::to_string(kMaxLogCiphertexts) + " ciphertexts of 2^" +
+                               std::to_string(options_.log_slots) + " slots: use a narrower layer or a larger stride");
+      }
+    }
+    return build(*states[0]);
+  }
+
+ private:
+  const nn::Shape& shape_of(std::size_t value) const {
+    return value == 0 ? network_.input_shape : network_.stages[value - 1].shape;
+  }
+  const LevelCost& price_of(std::size_t stage) const {
+    return options_.prices[depths_.back() - depths_[stage + 1] + 1];
+  }
+
+  std::vector<StatePtr> first_states() const;
+  std::vector<std::shared_ptr<const Candidate>> candidates(const State& state, std::size_t stage) const;
+  std::vector<CoveringDiagonal> cover_stage(const State& state, std::size_t stage, const Placement& placement,
+                                            std::size_t limit, Weights weights, double work_limit, bool& found);
+  std::shared_ptr<State> extend(const Task& task, std::size_t stage, double cutoff, double work_limit);
+  std::vector<StatePtr> step(const std::vector<StatePtr>& states, std::size_t stage, std::size_t keep);
+  Lowered build(const State& state);
+  struct Keys {
+    std::size_t count = 0;
+    double limbs = 0;
+  };
+  Keys split_all(Lowered& lowered, const std::vector<std::vector<CoveringDiagonal>>& covers, double wish);
+
+  const nn::QuadraticNetwork& network_;
+  const LoweringOptions& options_;
+  unsigned log_period_;
+  std::vector<unsigned> depths_;
+  std::vector<std::size_t> last_reader_;              // of every value
+  std::vector<std::vector<std::uint64_t>> patterns_;  // of every stage's terms
+  using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
+  std::map<Key, std::vector<CoveringDiagonal>> known_;
+  std::mutex mutex_;
+};
+
+std::vector<StatePtr> Search::first_states() const {
+  std::vector<StatePtr> states;
+  const std::size_t elements = nn::element_count(network_.input_shape);
+  const auto add = [&](Layout layout, std::optional<Grid> grid) {
+    auto state = std::make_shared<State>();
+    state->values.resize(network_.stages.size() + 1);
+    state->input = state->values[0] = make_standing(std::move(layout), std::move(grid), elements);
+    for (const StatePtr& other : states) {
+      if (other->values[0]->layout == state->values[0]->layout) return;
+    }
+    states.push_back(std::move(state));
+  };
+  for (Grid& grid : fresh_grids(network_.input_shape)) {
+    if (const auto p = placement(grid, log_period_, kMaxLogCiphertexts)) add(p->layout(), std::move(grid));
+  }
+  for (const nn::StageTerm& term : network_.stages[0].terms) {
+    if (term.value != 0) continue;
+    for (Layout& layout : input_layouts(term.matrix, log_period_)) add(std::move(layout), std::nullopt);
+  }
+  if (states.empty()) throw UnsupportedModel("the input is too large for the ring");
+  return states;
+}
+
+std::vector<std::shared_ptr<const Candidate>> Search::candidates(const State& state, std::size_t stage) const {
+  const nn::Stage& what = network_.stages[stage];
+  const nn::StageTerm& main = *std::max_element(what.terms.begin(), what.terms.end(), [](const auto& a, const auto& b) {
+    return a.matrix.nonzeros() < b.matrix.nonzeros();
+  });
+  std::vector<std::shared_ptr<const Candidate>> out;
+  const auto add = [&](Placement placement, std::optional<Grid> grid) {
+    for (const auto& other : out) {
+      if (other->placement == placement) return;
+    }
+    std::size_t useful = 0;
+    for (const std::int32_t row : placement.rows()) useful += row >= 0 ? 1 : 0;
+    const std::size_t products = units(main.matrix, placement);
+    auto candidate = std::make_shared<Candidate>();
+    candidate->least_diagonals = std::max<std::size_t>(1, (products + useful - 1) / std::max<std::size_t>(1, useful));
+    candidate->placement = std::move(placement);
+    candidate->grid = std::move(grid);
+    out.push_back(std::move(candidate));
+  };
+  const auto add_grid = [&](Grid grid) {
+    if (auto p = placement(grid, log_period_, kMaxLogCiphertexts)) add(std::move(*p), std::move(grid));
+  };
+  for (const nn::StageTerm& term : what.terms) {
+    const auto& from = state.values[term.value]->grid;
+    if (!from) continue;
+    const auto stride = stride_of(term.matrix, shape_of(term.value), what.shape);
+    if (!stride) continue;
+    for (Grid& grid : inherited_grids(*from, what.shape, *stride)) add_grid(std::move(grid));
+  }
+  for (Grid& grid : fresh_grids(what.shape)) add_grid(std::move(grid));
+  if (main.matrix.nonzeros() <= kSmallMap || what.shape.size() != 3) {
+    if (main.matrix.rows <= (std::size_t{1} << log_period_)) {
+      for (Placement& p : placements(main.matrix, log_period_)) add(std::move(p), std::nullopt);
+    }
   }
   return out;
 }
 
-/// The states after one map: at most `keep`, the cheapest, of different layouts.
-std::vector<StatePtr> step(const std::vector<StatePtr>& states, const nn::SparseAffine& affine, unsigned level,
-                           unsigned log_slots, std::size_t keep) {
-  const LevelCost price(level);
-  const std::vector<Placement> candidates = placements(affine, log_slots);
-  std::vector<std::size_t> lower_diagonals;
-  for (const Placement& placement : candidates) {
-    std::size_t useful = 0;
-    for (const std::int32_t row : placement.rows()) useful += row >= 0 ? 1 : 0;
-    const std::size_t products = units(affine, placement);
-    lower_diagonals.push_back(std::max<std::size_t>(1, (products + useful - 1) / std::max<std::size_t>(1, useful)));
+/// The diagonals of all terms; `found` says whether they are within the limits.
+std::vector<CoveringDiagonal> Search::cover_stage(const State& state, std::size_t stage, const Placement& placement,
+                                                  std::size_t limit, Weights weights, double work_limit, bool& found) {
+  std::vector<CoveringDiagonal> all;
+  std::uint32_t inputs = 0;
+  const std::uint64_t placed = hash_of(placement);
+  for (std::size_t t = 0; t < network_.stages[stage].terms.size(); ++t) {
+    const nn::StageTerm& term = network_.stages[stage].terms[t];
+    const Standing& from = *state.values[term.value];
+    const Key key{patterns_[stage][t], from.hash, placed};
+    std::optional<std::vector<CoveringDiagonal>> part;
+    if (weights == Weights::kLeaveOut) {
+      const std::scoped_lock lock(mutex_);
+      if (const auto it = known_.find(key); it != known_.end()) part = it->second;
+    }
+    if (!part) {
+      part = cover(from.layout, *from.slots_of, term.matrix, placement, limit, weights, work_limit);
+      if (part && weights == Weights::kLeaveOut) {
+        const std::scoped_lock lock(mutex_);
+        known_.emplace(key, *part);
+      }
+    }
+    if (!part || all.size() + part->size() > limit) {
+      found = false;
+      return {};
+    }
+    for (CoveringDiagonal& d : *part) {
+      d.input += inputs;
+      all.push_back(std::move(d));
+    }
+    inputs += static_cast<std::uint32_t>(from.layout.element.size() >> log_period_);
   }
+  found = true;
+  return all;
+}
+
+std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, double cutoff, double work_limit) {
+  const LevelCost& price = price_of(stage);
+  const Placement& placement = task.candidate->placement;
+  const std::size_t most = (std::size_t{1} << log_period_) * placement.ciphertexts();
+  std::size_t limit = 0;  // most diagonals that could still be cheap enough
+  for (std::size_t step_size = most; step_size > 0; step_size /= 2) {
+    if (limit + step_size <= most &&
+        task.from->cost + map_cost_at_least(price, limit + step_size, placement.folds()) < cutoff) {
+      limit += step_size;
+    }
+  }
+  if (limit == 0) return nullptr;
+  bool found = false;
+  const auto diagonals = cover_stage(*task.from, stage, placement, limit, Weights::kLeaveOut, work_limit, found);
+  if (!found) return nullptr;
+  auto state = std::make_shared<State>(*task.from);
+  ckks::LinearMapPlan plan;
+  plan.outputs = static_cast<std::uint32_t>(placement.ciphertexts());
+  plan.terms = split_rotations(diagonals, placement.slots(), price);
+  plan.folds = placement.fold_rotations();
+  state->cost += map_cost(price, count_key_switches(plan), plan.terms.size(), plan.outputs);
+  if (!options_.cached) {
+    state->cost +=
+        static_cast<double>(plan.terms.size()) * price.encode(placement.slots(), std::size_t{1} << options_.log_slots);
+  }
+  state->cost += plan.outputs * (price.square + price.key_switch() + price.rescale);
+  if (!(state->cost < cutoff)) return nullptr;
+  state->values[stage + 1] =
+      make_standing(placement.layout(), task.candidate->grid, nn::element_count(network_.stages[stage].shape));
+  state->chosen.push_back(task.candidate);
+  for (std::size_t v = 0; v <= stage; ++v) {
+    if (last_reader_[v] <= stage) state->values[v] = nullptr;
+  }
+  return state;
+}
+
+/// The states after one stage: at most `keep`, the cheapest, of which the live values stand differently.
+std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::size_t stage, std::size_t keep) {
   std::vector<Task> tasks;
   for (const StatePtr& state : states) {
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      tasks.push_back(
-          {state, &candidates[i], state->cost + price.transform_at_least(lower_diagonals[i], candidates[i].folds())});
+    for (auto& candidate : candidates(*state, stage)) {
+      const double at_least =
+          state->cost + map_cost_at_least(price_of(stage), candidate->least_diagonals, candidate->placement.folds());
+      tasks.push_back({state, std::move(candidate), at_least});
     }
   }
   std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.at_least < b.at_least; });
-
-  std::map<const State*, std::unique_ptr<SlotsOfElement>> slots_of;
-  for (const StatePtr& state : states) {
-    slots_of[state.get()] = std::make_unique<SlotsOfElement>(state->layout, affine.cols);
-  }
-
+  const auto same = [](const State& a, const State& b) {
+    for (std::size_t v = 0; v < a.values.size(); ++v) {
+      if ((a.values[v] == nullptr) != (b.values[v] == nullptr)) return false;
+      if (a.values[v] && !(a.values[v]->layout == b.values[v]->layout)) return false;
+    }
+    return true;
+  };
   std::vector<StatePtr> best;
-  for (double work_limit : {kWorkLimit, std::numeric_limits<double>::infinity()}) {
+  for (const double work_limit : {kWorkLimit, kInfinity}) {
     for (std::size_t first = 0; first < tasks.size(); first += kBatch) {
-      const double cutoff = best.size() < keep ? std::numeric_limits<double>::infinity() : best.back()->cost;
+      const double cutoff = best.size() < keep ? kInfinity : best.back()->cost;
       if (tasks[first].at_least >= cutoff) break;
       const std::size_t count = std::min(kBatch, tasks.size() - first);
       std::vector<std::shared_ptr<State>> found(count);
-      parallel_for(count, [&](std::size_t i) {
-        const Task& task = tasks[first + i];
-        std::size_t limit = 0;  // most diagonals that could still be cheap enough
-        for (std::size_t step_size = std::size_t{1} << log_slots; step_size > 0; step_size /= 2) {
-          if (limit + step_size <= (std::size_t{1} << log_slots) &&
-              task.from->cost + price.transform_at_least(limit + step_size, task.placement->folds()) < cutoff) {
-            limit += step_size;
-          }
-        }
-        if (limit == 0) return;
-        auto diagonals =
-            cover(task.from->layout, *slots_of[task.from.get()], affine, *task.placement, limit, work_limit);
-        if (!diagonals) return;
-        auto state = std::make_shared<State>();
-        state->map = make_map(affine, *task.placement, std::move(*diagonals));
-        state->cost = task.from->cost + price.transform(state->map.plan);
-        state->layout = state->map.output;
-        state->before = task.from;
-        found[i] = std::move(state);
-      });
+      parallel_for(count, [&](std::size_t i) { found[i] = extend(tasks[first + i], stage, cutoff, work_limit); });
       for (auto& state : found) {
         if (!state) continue;
-        const auto same =
-            std::find_if(best.begin(), best.end(), [&](const StatePtr& s) { return s->layout == state->layout; });
-        if (same != best.end()) {
-          if ((*same)->cost <= state->cost) continue;
-          best.erase(same);
+        const auto twin = std::find_if(best.begin(), best.end(), [&](const StatePtr& s) { return same(*s, *state); });
+        if (twin != best.end()) {
+          if ((*twin)->cost <= state->cost) continue;
+          best.erase(twin);
         }
         const auto at = std::upper_bound(best.begin(), best.end(), state,
                                          [](const StatePtr& a, const StatePtr& b) { return a->cost < b->cost; });
         best.insert(at, std::move(state));
         if (best.size() > keep) best.pop_back();
       }
-      // Without a limit on the work, the first that is found has to do.
-      if (work_limit > kWorkLimit && !best.empty()) break;
     }
     if (!best.empty()) break;
   }
   return best;
+}
+
+/// Splits the rotations of every stage. Stages of higher levels come first: their keys serve the lower ones.
+Search::Keys Search::split_all(Lowered& lowered, const std::vector<std::vector<CoveringDiagonal>>& covers,
+                               double wish) {
+  KeyPrice keys;
+  Keys out;
+  std::map<int, double> limbs;
+  const auto slots = static_cast<std::uint32_t>(1U << options_.log_slots);
+  const int period = 1 << log_period_;
+  for (std::size_t s = 0; s < covers.size(); ++s) {
+    LoweredStage& stage = lowered.stages[s];
+    const LevelCost& price = price_of(s);
+    keys.each = wish * price.key_limbs;
+    stage.plan.terms = split_rotations(covers[s], std::size_t{1} << log_period_, price, keys);
+    for (const int k : ckks::rotations_of(stage.plan, slots)) {
+      double& most = limbs[k];
+      most = std::max(most, price.key_limbs);
+      keys.present.insert(((k % period) + period) % period);
+    }
+  }
+  out.count = limbs.size();
+  for (const auto& [rotation, size] : limbs) out.limbs += size;
+  return out;
+}
+
+Lowered Search::build(const State& state) {
+  Lowered out;
+  out.log_period = log_period_;
+  out.cost = state.cost;
+  std::vector<std::vector<CoveringDiagonal>> covers;
+  State all;  // every value's standing, also of those that the search has dropped
+  all.values.resize(network_.stages.size() + 1);
+  all.values[0] = state.input;
+  out.input = state.input->layout;
+  for (std::size_t s = 0; s < network_.stages.size(); ++s) {
+    const nn::Stage& what = network_.stages[s];
+    const Placement& placement = state.chosen[s]->placement;
+    bool found = false;
+    auto diagonals =
+        cover_stage(all, s, placement, std::numeric_limits<std::size_t>::max(), Weights::kFill, kInfinity, found);
+    LoweredStage stage;
+    for (const nn::StageTerm& term : what.terms) {
+      const std::size_t count = all.values[term.value]->layout.element.size() >> log_period_;
+      for (std::size_t c = 0; c < count; ++c) {
+        stage.sources.push_back({term.value, term.squared, static_cast<std::uint32_t>(c)});
+      }
+    }
+    stage.plan.inputs = static_cast<std::uint32_t>(stage.sources.size());
+    stage.plan.outputs = static_cast<std::uint32_t>(placement.ciphertexts());
+    stage.plan.folds = placement.fold_rotations();
+    for (CoveringDiagonal& d : diagonals) stage.diagonals.emplace_back(std::exchange(d.weight, {}));
+    stage.output = placement.layout();
+    const std::size_t slots = placement.slots();
+    for (std::size_t c = 0; c < placement.ciphertexts(); ++c) {
+      std::vector<double> bias(slots, 0.0);
+      for (std::size_t i = 0; i < slots; ++i) {
+        const std::int32_t e = stage.output.element[c * slots + i];
+        if (e >= 0) bias[i] = what.bias[static_cast<std::size_t>(e)];
+      }
+      stage.bias.emplace_back(bias);
+    }
+    // A value that nothing feeds into an output ciphertext still needs that ciphertext: a diagonal of zeros.
+    std::vector<bool> made(placement.ciphertexts(), false);
+    for (const CoveringDiagonal& d : diagonals) made[d.output] = true;
+    for (std::uint32_t c = 0; c < made.size(); ++c) {
+      if (made[c]) continue;
+      diagonals.push_back({0, c, 0, {}});
+      stage.diagonals.emplace_back(std::vector<double>(slots, 0.0));
+    }
+    all.values[s + 1] = make_standing(stage.output, std::nullopt, nn::element_count(what.shape));
+    covers.push_back(std::move(diagonals));
+    out.stages.push_back(std::move(stage));
+  }
+  for (double wish = kKeyWish;; wish *= kKeyWishGrowth) {
+    const Keys keys = split_all(out, covers, wish);
+    out.rotation_keys = keys.count;
+    const bool few = options_.max_rotation_keys == 0 || keys.count <= options_.max_rotation_keys;
+    const bool small = options_.max_key_limbs == 0 || keys.limbs <= options_.max_key_limbs;
+    if (few && (small || wish > kLargestKeyWish)) return out;
+    if (wish > kLargestKeyWish) {
+      throw UnsupportedModel("the network needs at least " + std::to_string(keys.count) +
+                             " rotation keys, more than the " + std::to_string(options_.max_rotation_keys) +
+                             " allowed: raise --max-rotation-keys");
+    }
+  }
 }
 
 Layout repeat(std::vector<std::int32_t> period, std::size_t slots) {
@@ -129,9 +422,39 @@ Layout repeat(std::vector<std::int32_t> period, std::size_t slots) {
   return layout;
 }
 
+/// The shortest period that holds every tensor, or the whole ring.
+unsigned choose_period(const nn::QuadraticNetwork& network, unsigned log_slots) {
+  std::size_t nonzeros = 0;
+  unsigned needed = 4;
+  const auto grow = [&](const nn::Shape& shape) {
+    unsigned bits = 0;
+    for (const std::int64_t extent : shape) bits += log2_ceil(static_cast<std::size_t>(extent));
+    needed = std::max(needed, bits);
+  };
+  grow(network.input_shape);
+  for (const nn::Stage& stage : network.stages) {
+    grow(stage.shape);
+    for (const nn::StageTerm& term : stage.terms) nonzeros = std::max(nonzeros, term.matrix.nonzeros());
+  }
+  // Small networks profit from copies in the free slots, which row placements find.
+  return nonzeros <= kSmallMap ? log_slots : std::min(needed, log_slots);
+}
+
 }  // namespace
 
-std::vector<std::vector<std::uint32_t>> group_rows(const nn::SparseAffine& map) {
+Layout repeated(const Layout& layout, unsigned log_period, unsigned log_slots) {
+  Layout out;
+  const std::size_t period = std::size_t{1} << log_period;
+  for (std::size_t first = 0; first < layout.element.size(); first += period) {
+    for (std::size_t copy = 0; copy < std::size_t{1} << (log_slots - log_period); ++copy) {
+      out.element.insert(out.element.end(), layout.element.begin() + static_cast<std::ptrdiff_t>(first),
+                         layout.element.begin() + static_cast<std::ptrdiff_t>(first + period));
+    }
+  }
+  return out;
+}
+
+std::vector<std::vector<std::uint32_t>> group_rows(const nn::SparseMatrix& map) {
   std::map<std::vector<std::uint32_t>, std::size_t> index;
   std::vector<std::vector<std::uint32_t>> groups;
   for (std::uint32_t r = 0; r < map.rows; ++r) {
@@ -147,7 +470,7 @@ std::vector<std::vector<std::uint32_t>> group_rows(const nn::SparseAffine& map) 
   return groups;
 }
 
-std::vector<Layout> input_layouts(const nn::SparseAffine& first, unsigned log_slots) {
+std::vector<Layout> input_layouts(const nn::SparseMatrix& first, unsigned log_slots) {
   const std::size_t slots = std::size_t{1} << log_slots;
   std::vector<Layout> layouts;
   if (first.cols <= slots) {
@@ -178,7 +501,7 @@ std::vector<Layout> input_layouts(const nn::SparseAffine& first, unsigned log_sl
   return layouts;
 }
 
-std::vector<Placement> placements(const nn::SparseAffine& map, unsigned log_slots) {
+std::vector<Placement> placements(const nn::SparseMatrix& map, unsigned log_slots) {
   std::vector<std::vector<std::uint32_t>> orders;
   std::vector<std::uint32_t> natural(map.rows);
   for (std::uint32_t r = 0; r < map.rows; ++r) natural[r] = r;
@@ -205,7 +528,7 @@ std::vector<Placement> placements(const nn::SparseAffine& map, unsigned log_slot
           const bool copies = low < a || high > a + bits;
           for (const bool replicate : {false, true}) {
             if (replicate && !copies) continue;
-            out.push_back({log_slots, a, bits, low, high, replicate, order});
+            out.push_back({log_slots, 0, a, bits, low, high, replicate, order});
           }
         }
       }
@@ -214,36 +537,9 @@ std::vector<Placement> placements(const nn::SparseAffine& map, unsigned log_slot
   return out;
 }
 
-Lowered lower(const nn::QuadraticChain& chain, unsigned log_slots) {
-  const std::size_t slots = std::size_t{1} << log_slots;
-  const auto too_wide = [&](const std::string& what, std::size_t size) {
-    throw UnsupportedModel(what + " has " + std::to_string(size) + " elements, more than the " + std::to_string(slots) +
-                           " slots of one ciphertext at N=2^" + std::to_string(log_slots + 1) +
-                           ": use a narrower layer or a larger stride");
-  };
-  if (chain.affine.empty()) throw UnsupportedModel("the network has no layer");
-  for (const nn::SparseAffine& map : chain.affine) {
-    if (map.rows == 0 || map.cols == 0) throw UnsupportedModel("layer " + map.name + " is empty");
-    if (map.rows > slots) too_wide("the output of layer " + map.name, map.rows);
-  }
-  std::vector<StatePtr> states;
-  for (Layout& layout : input_layouts(chain.affine[0], log_slots)) {
-    auto state = std::make_shared<State>();
-    state->layout = std::move(layout);
-    states.push_back(std::move(state));
-  }
-  if (states.empty()) too_wide("the input", chain.affine[0].cols);
-  for (std::size_t i = 0; i < chain.affine.size(); ++i) {
-    const bool last = i + 1 == chain.affine.size();
-    states = step(states, chain.affine[i], static_cast<unsigned>(chain.affine.size() - i), log_slots, last ? 1 : kBeam);
-    if (states.empty()) throw UnsupportedModel("layer " + chain.affine[i].name + ": no layout found");
-  }
-  Lowered out;
-  out.cost = states[0]->cost;
-  StatePtr state = states[0];
-  for (; state->before; state = state->before) out.maps.insert(out.maps.begin(), state->map);
-  out.input = state->layout;
-  return out;
+Lowered lower(const nn::QuadraticNetwork& network, const LoweringOptions& options) {
+  if (network.stages.empty()) throw UnsupportedModel("the network has no layer");
+  return Search(network, options, choose_period(network, options.log_slots)).run();
 }
 
 }  // namespace blindsight::compiler

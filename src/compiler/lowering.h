@@ -1,40 +1,66 @@
-// From affine maps to diagonals: where every tensor stands, and with which rotations it gets there.
+// From sparse maps to diagonals: where every tensor stands, and with which rotations it gets there.
 #pragma once
 
 #include <vector>
 
-#include "blindsight/ckks/linear_transform.h"
+#include "blindsight/compiler/cost.h"
 #include "blindsight/compiler/cover.h"
-#include "blindsight/nn/affine.h"
+#include "blindsight/nn/network.h"
 
 namespace blindsight::compiler {
 
-/// One affine map on slots.
-struct LoweredMap {
-  ckks::LinearTransformPlan plan;
-  std::vector<std::vector<double>> diagonals;
-  std::vector<double> bias;  ///< on slots; zero where no row stands
-  Layout output;
+/// A ciphertext that a lowered stage reads: one of those of a value of the network, or of its square.
+struct LoweredSource {
+  std::size_t value = 0;
+  bool squared = false;
+  std::uint32_t ciphertext = 0;
+  bool operator==(const LoweredSource&) const = default;
 };
 
-/// A chain on slots. Says nothing of levels and scales.
+/// One stage on slots; all vectors repeat with the lowering's period.
+struct LoweredStage {
+  std::vector<LoweredSource> sources;  ///< the plan's inputs
+  ckks::LinearMapPlan plan;
+  std::vector<ckks::Diagonal> diagonals;
+  std::vector<ckks::Diagonal> bias;  ///< of every output ciphertext; zero where no row stands
+  Layout output;                     ///< of one period a ciphertext
+};
+
+/// A network on slots. Says nothing of levels and scales.
 struct Lowered {
-  Layout input;
-  std::vector<LoweredMap> maps;
+  unsigned log_period = 0;
+  Layout input;  ///< of one period a ciphertext
+  std::vector<LoweredStage> stages;
+  std::size_t rotation_keys = 0;
   double cost = 0;  ///< in transforms of one limb, see cost.h
 };
 
+struct LoweringOptions {
+  unsigned log_slots = 0;             ///< of the ring
+  std::vector<LevelCost> prices;      ///< by level, up to the network's depth
+  bool cached = true;                 ///< whether weights will be encoded beforehand
+  std::size_t max_rotation_keys = 0;  ///< 0: no bound
+  double max_key_limbs = 0;           ///< limbs of all rotation keys together, a wish; 0: none
+};
+
 /// Rows with identical columns, in order of first appearance; empty unless every group has the same number of rows.
-std::vector<std::vector<std::uint32_t>> group_rows(const nn::SparseAffine& map);
+std::vector<std::vector<std::uint32_t>> group_rows(const nn::SparseMatrix& map);
 
-/// Input layouts worth trying: plain, and (where the first map is a convolution) one slot for every tap and position.
-std::vector<Layout> input_layouts(const nn::SparseAffine& first, unsigned log_slots);
+/// Input layouts worth trying beside grids: plain, and (where the first map is a convolution) one slot for every tap
+/// and position.
+std::vector<Layout> input_layouts(const nn::SparseMatrix& first, unsigned log_slots);
 
-/// Placements worth trying for the rows of `map`.
-std::vector<Placement> placements(const nn::SparseAffine& map, unsigned log_slots);
+/// Placements worth trying for the rows of a small `map`.
+std::vector<Placement> placements(const nn::SparseMatrix& map, unsigned log_slots);
 
-/// The cheapest of the layouts tried (a beam search over the chain). Throws UnsupportedModel where a tensor does not
-/// fit 2^log_slots slots.
-Lowered lower(const nn::QuadraticChain& chain, unsigned log_slots);
+/// The cheapest of the layouts tried (a beam search over the stages). Throws UnsupportedModel where a tensor does not
+/// fit kMaxCiphertexts ciphertexts, or the keys can't be bounded as asked for.
+Lowered lower(const nn::QuadraticNetwork& network, const LoweringOptions& options);
+
+/// A tensor may take at most 2^this ciphertexts.
+inline constexpr unsigned kMaxLogCiphertexts = 4;
+
+/// The whole ring's layout from one period's.
+Layout repeated(const Layout& layout, unsigned log_period, unsigned log_slots);
 
 }  // namespace blindsight::compiler

@@ -16,24 +16,24 @@ class NoiseModel {
  public:
   /// Widths of the primes as real numbers: log2. `special_limbs`: for every level how many of log_p it uses; empty:
   /// all.
-  NoiseModel(unsigned log_n, std::vector<double> log_q, std::vector<double> log_p,
-             std::vector<unsigned> special_limbs = {});
+  NoiseModel(unsigned log_n, const std::vector<double>& log_q, const std::vector<double>& log_p,
+             const std::vector<unsigned>& special_limbs = {});
   explicit NoiseModel(const ckks::ParametersLiteral& literal);
 
   /// Variances, from here on.
   /// Rounding of a plaintext to integers.
   double encoding(double scale) const { return slot(1.0 / 12, scale); }
   /// The same of slots that repeat: an element of the subring of degree 2·period.
-  double encoding(double scale, std::size_t period) const {
-    return static_cast<double>(period) / 12 / (scale * scale);
-  }
+  double encoding(double scale, std::size_t period) const { return static_cast<double>(period) / 12 / (scale * scale); }
   /// Secret-key encryption and the encoding before it.
   double fresh(double scale) const { return slot(ckks::kErrorStdDev * ckks::kErrorStdDev + 1.0 / 12, scale); }
   /// Division by a prime or by P, to a result of scale `scale`.
   double rounding(double scale) const { return slot((1 + 2 * n_ / 3) / 12, scale); }
   /// A rotation or relinearisation at `level` of a ciphertext of scale `scale`: a digit has as many limbs as the level
   /// has special ones.
-  double key_switch(unsigned level, double scale) const;
+  double key_switch(unsigned level, double scale) const { return extended_switch(level, scale) + rounding(scale); }
+  /// The same over Q·P, before the division by P.
+  double extended_switch(unsigned level, double scale) const { return slot(switch_variance_[level], scale); }
 
  private:
   double slot(double coefficient_variance, double scale) const {

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "blindsight/compiler/noise.h"
+#include "blindsight/compiler/slots.h"
 
 namespace blindsight::compiler {
 
@@ -13,117 +14,308 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr unsigned kMaxOutputBits = 46;
+constexpr unsigned kMinWeightBits = 4;
+constexpr unsigned kMaxWeightBits = 58;
+constexpr unsigned kMinScaleBits = 12;
+/// Margin of a value over the modulus that it wraps at, in bits.
+constexpr double kRoomBits = 2;
 
 unsigned narrowest(unsigned log_n) { return log_n + 8; }  // narrower ones may have no prime ≡ 1 mod 2N to spare
 
-double squared(double x) { return x * x; }
+unsigned sum_of(const std::vector<unsigned>& bits) { return std::accumulate(bits.begin(), bits.end(), 0U); }
 
-/// Hill climbing: shift bits between primes, shift scales.
-ParameterChoice climb(unsigned log_n, ScalePlan start, const std::vector<MapStatistics>& maps, unsigned budget) {
-  ParameterChoice best{start, predicted_error(log_n, start, maps)};
-  const std::size_t primes = start.q_bits.size();  // q_bits[1..] and P may change; q_bits[0] is given
-  const auto width = [&](ScalePlan& s, std::size_t i) -> unsigned& { return i == 0 ? s.p_bits : s.q_bits[i]; };
-  for (;;) {
-    ParameterChoice next = best;
-    const auto consider = [&](const ScalePlan& s) {
-      unsigned sum = s.p_bits;
-      for (const unsigned bits : s.q_bits) sum += bits;
-      if (sum > budget || s.p_bits > ring::kMaxPrimeBits || s.p_bits < narrowest(log_n)) return;
-      for (const unsigned bits : s.q_bits) {
-        if (bits > ring::kMaxPrimeBits || bits < narrowest(log_n)) return;
+std::vector<double> as_doubles(const std::vector<unsigned>& bits) { return {bits.begin(), bits.end()}; }
+
+double mean_row_norm(const nn::SparseMatrix& matrix) {
+  double sum = 0;
+  for (const double w : matrix.value) sum += w * w;
+  return sum / static_cast<double>(matrix.rows);
+}
+
+ErrorModel common(const nn::QuadraticNetwork& network, const std::vector<ValueStatistics>& values) {
+  ErrorModel model;
+  model.depths = network.depths();
+  model.values = values;
+  model.squared.assign(values.size(), false);
+  for (const nn::Stage& stage : network.stages) {
+    for (const nn::StageTerm& term : stage.terms) {
+      if (term.squared) model.squared[term.value] = true;
+    }
+  }
+  return model;
+}
+
+double input_square(const ErrorModel& model, std::size_t value, bool squared) {
+  return squared ? model.values[value].mean_fourth : model.values[value].mean_square;
+}
+
+/// Search by moves on a plan: widths shift between primes, scales up and down.
+class Climb {
+ public:
+  Climb(unsigned log_n, const ErrorModel& model, ScalePlan start)
+      : log_n_(log_n), budget_(static_cast<unsigned>(ckks::max_log_qp(log_n))), model_(model) {
+    best_ = {std::move(start), 0};
+    best_.error = predicted_error(log_n_, best_.scales, model_);
+  }
+
+  ParameterChoice run() {
+    bool better = true;
+    while (better) {
+      better = shift_scales();
+      better = shift_widths() || better;
+    }
+    return best_;
+  }
+
+ private:
+  bool consider(const ScalePlan& plan) {
+    if (sum_of(plan.q_bits) + sum_of(plan.p_bits) > budget_) return false;
+    const auto fits = [&](unsigned bits) { return bits >= narrowest(log_n_) && bits <= ring::kMaxPrimeBits; };
+    if (!std::all_of(plan.q_bits.begin(), plan.q_bits.end(), fits)) return false;
+    if (!std::all_of(plan.p_bits.begin(), plan.p_bits.end(), fits)) return false;
+    const double error = predicted_error(log_n_, plan, model_);
+    if (!(error < best_.error * (1 - 1e-6))) return false;
+    best_ = {plan, error};
+    return true;
+  }
+
+  bool shift_scales() {
+    bool better = false;
+    for (const double step : {4.0, -4.0, 1.0, -1.0, 0.25, -0.25}) {
+      ScalePlan all = best_.scales;
+      for (std::size_t v = 1; v + 1 < all.log_scale.size(); ++v) all.log_scale[v] += step;
+      better = consider(all) || better;
+      for (std::size_t v = 0; v + 1 < best_.scales.log_scale.size(); ++v) {
+        ScalePlan one = best_.scales;
+        one.log_scale[v] += step;
+        better = consider(one) || better;
       }
-      const double error = predicted_error(log_n, s, maps);
-      if (error < next.error * (1 - 1e-9)) next = {s, error};
+    }
+    return better;
+  }
+
+  /// All special primes have one width; q_bits[0] is given.
+  bool shift_widths() {
+    bool better = false;
+    const std::size_t primes = best_.scales.q_bits.size();
+    const auto widen = [](ScalePlan& plan, std::size_t i, int by) {
+      if (i == 0) {
+        for (unsigned& bits : plan.p_bits) bits = static_cast<unsigned>(static_cast<int>(bits) + by);
+      } else {
+        plan.q_bits[i] = static_cast<unsigned>(static_cast<int>(plan.q_bits[i]) + by);
+      }
     };
-    for (const double shift : {-2.0, -0.5, 0.0, 0.5, 2.0}) {
-      for (const double weight : {-2.0, -0.5, 0.0, 0.5, 2.0}) {
-        ScalePlan s = best.scales;
-        s.log_delta += shift;
-        s.log_first_weight += weight;
-        consider(s);
-        for (std::size_t i = 0; i < primes; ++i) {
-          ScalePlan grown = s;
-          ++width(grown, i);
-          consider(grown);
-          for (std::size_t j = 0; j < primes; ++j) {
-            if (i == j) continue;
-            ScalePlan shifted = grown;
-            --width(shifted, j);
-            consider(shifted);
-          }
+    for (std::size_t i = 0; i < primes; ++i) {
+      ScalePlan grown = best_.scales;
+      widen(grown, i, 1);
+      better = consider(grown) || better;
+      for (std::size_t j = 0; j < primes; ++j) {
+        if (i == j) continue;
+        ScalePlan shifted = best_.scales;
+        widen(shifted, i, 1);
+        widen(shifted, j, -1);
+        if (consider(shifted)) {
+          better = true;
+          continue;
+        }
+        // A wider word pays only with a larger scale on either side of it.
+        for (const double step : {0.5, -0.5}) {
+          ScalePlan both = shifted;
+          for (std::size_t v = 1; v + 1 < both.log_scale.size(); ++v) both.log_scale[v] += step;
+          better = consider(both) || better;
         }
       }
     }
-    if (!(next.error < best.error)) return best;
-    best = next;
+    return better;
   }
+
+  unsigned log_n_;
+  unsigned budget_;
+  const ErrorModel& model_;
+  ParameterChoice best_;
+};
+
+/// How much larger than the values the sums of other rows get that low folds leave behind.
+double junk_bound(const Lowered& lowered, std::size_t stage, const std::vector<std::vector<Slots>>& slots) {
+  double largest = 0, junk = 0;
+  for (const auto& values : slots) {
+    const Layout& layout = lowered.stages[stage].output;
+    for (std::size_t s = 0; s < values[stage + 1].size(); ++s) {
+      double& bound = layout.element[s] >= 0 ? largest : junk;
+      bound = std::max(bound, std::abs(values[stage + 1][s]));
+    }
+  }
+  return largest > 0 ? junk / largest : 0;
 }
 
 }  // namespace
 
-double predicted_error(unsigned log_n, const ScalePlan& scales, const std::vector<MapStatistics>& maps) {
-  std::vector<double> log_q(scales.q_bits.begin(), scales.q_bits.end());
-  const NoiseModel noise(log_n, log_q, {static_cast<double>(scales.p_bits)});
-  const std::size_t depth = maps.size();
-  std::vector<double> log_modulus(log_q.size());
-  std::partial_sum(log_q.begin(), log_q.end(), log_modulus.begin());
-  double variance = 0;
-  for (std::size_t k = 0; k < depth; ++k) {
-    const MapStatistics& m = maps[k];
-    const auto level = static_cast<unsigned>(depth - k);
-    const bool last = k + 1 == depth;
-    const double log_out = last ? scales.log_out : scales.log_delta;
-    const double log_product = log_out + log_q[level];
-    const double log_weight = k == 0 ? scales.log_first_weight : log_product - 2 * scales.log_delta;
-    const double log_in = log_product - log_weight;
-    if (log_weight < 4 || log_weight > 58 || log_in > 60 || log_in < 20 || log_out < 12) return kInfinity;
-    // Room: the result of the map, and its square.
-    const double log_bound = std::log2(m.slot_bound);
-    const double needed =
-        last ? log_out + log_bound + std::log2(2 * kOutputMargin) : 2 * log_out + 2 * std::max(0.0, log_bound) + 2;
-    if (needed > log_modulus[level - 1]) return kInfinity;
+ErrorModel least_errors(const nn::QuadraticNetwork& network, const std::vector<ValueStatistics>& values) {
+  ErrorModel model = common(network, values);
+  for (std::size_t s = 0; s < network.stages.size(); ++s) {
+    const nn::Stage& stage = network.stages[s];
+    StageErrors errors;
+    errors.period = nn::element_count(stage.shape);
+    errors.slot_bound = values[s + 1].range;
+    for (const nn::StageTerm& term : stage.terms) {
+      const double products =
+          static_cast<double>(term.matrix.nonzeros()) / static_cast<double>(std::max<std::size_t>(1, term.matrix.rows));
+      errors.sources.push_back(
+          {term.value, term.squared, products * input_square(model, term.value, term.squared), 0.0});
+    }
+    model.stages.push_back(std::move(errors));
+  }
+  return model;
+}
 
-    const double in = std::exp2(log_in);
-    const double product = std::exp2(log_product);
-    const double folds = static_cast<double>(m.fold_factor);
-    if (k == 0) variance = noise.fresh(in);
-    variance = m.gain * variance + (m.has_babies ? m.rotated_gain * noise.key_switch(level, in) : 0) +
-               folds * static_cast<double>(m.terms) * noise.encoding(std::exp2(log_weight)) * m.input_square +
-               (static_cast<double>(m.giants) * folds + folds - 1) * noise.key_switch(level, product) +
-               noise.rounding(std::exp2(log_out)) + noise.encoding(std::exp2(log_out));
-    if (!last) {
-      variance =
-          4 * m.value_square * variance + 2 * squared(variance) + noise.key_switch(level - 1, std::exp2(2 * log_out));
+ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<ValueStatistics>& values,
+                     const Lowered& lowered, const std::vector<std::vector<double>>& inputs) {
+  ErrorModel model = common(network, values);
+  bool junk = false;
+  for (const LoweredStage& stage : lowered.stages) {
+    junk = junk ||
+           std::find(stage.output.element.begin(), stage.output.element.end(), kAnything) != stage.output.element.end();
+  }
+  std::vector<std::vector<Slots>> slots;
+  if (junk) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(inputs.size(), 4); ++i) {
+      slots.push_back(slot_values(lowered, inputs[i]));
+    }
+  }
+  for (std::size_t s = 0; s < lowered.stages.size(); ++s) {
+    const LoweredStage& stage = lowered.stages[s];
+    const KeySwitchCount count = count_key_switches(stage.plan);
+    StageErrors errors;
+    errors.period = std::size_t{1} << lowered.log_period;
+    errors.partial_sums = std::exp2(stage.plan.folds.size());
+    errors.giants =
+        static_cast<double>(count.giants) / stage.plan.outputs * errors.partial_sums + (errors.partial_sums - 1);
+    errors.slot_bound = values[s + 1].range * std::max(1.0, junk ? junk_bound(lowered, s, slots) : 0.0);
+    for (const nn::StageTerm& term : network.stages[s].terms) {
+      // Diagonals that read this term, and how full their input's slots are.
+      double diagonals = 0, all = 0, rotated = 0;
+      for (const auto& t : stage.plan.terms) {
+        const LoweredSource& source = stage.sources[t.input];
+        if (source.value != term.value || source.squared != term.squared) continue;
+        diagonals += 1;
+        double squares = 0;
+        for (const double w : stage.diagonals[t.diagonal].values()) squares += w * w;
+        squares *= static_cast<double>(errors.period) / static_cast<double>(stage.diagonals[t.diagonal].period());
+        all += squares;
+        if (t.baby != 0) rotated += squares;
+      }
+      const Layout& layout = term.value == 0 ? lowered.input : lowered.stages[term.value - 1].output;
+      std::size_t filled = 0;
+      for (const std::int32_t e : layout.element) filled += e != kZero ? 1 : 0;
+      const double fill = static_cast<double>(filled) / static_cast<double>(layout.element.size());
+      errors.sources.push_back(
+          {term.value, term.squared,
+           errors.partial_sums * diagonals / stage.plan.outputs * fill * input_square(model, term.value, term.squared),
+           all > 0 ? mean_row_norm(term.matrix) * rotated / all : 0});
+    }
+    model.stages.push_back(std::move(errors));
+  }
+  return model;
+}
+
+double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel& model) {
+  const NoiseModel noise(log_n, as_doubles(scales.q_bits), as_doubles(scales.p_bits), scales.special_limbs);
+  const unsigned depth = model.depths.back();
+  std::vector<double> room(scales.q_bits.size());  // log2 of the modulus, by level
+  double sum = 0;
+  for (std::size_t l = 0; l < room.size(); ++l) room[l] = sum += scales.q_bits[l];
+
+  const auto input_room = 2 * std::max(0.0, std::log2(model.values[0].range)) + kRoomBits;
+  if (scales.log_scale[0] < kMinScaleBits || scales.log_scale[0] > 60 ||
+      scales.log_scale[0] + input_room > room[depth]) {
+    return kInfinity;
+  }
+  double variance = model.values[0].sensitivity * noise.fresh(std::exp2(scales.log_scale[0]));
+  for (std::size_t s = 0; s < model.stages.size(); ++s) {
+    const StageErrors& stage = model.stages[s];
+    const ValueStatistics& value = model.values[s + 1];
+    const bool last = s + 1 == model.stages.size();
+    const unsigned level = depth - model.depths[s + 1];  // of the result
+    const double log_scale = scales.log_scale[s + 1];
+    const double log_product = log_scale + scales.q_bits[level + 1];
+    if (log_scale < kMinScaleBits) return kInfinity;
+    const double log_bound = std::log2(stage.slot_bound);
+    const double needed = last                   ? log_scale + log_bound + std::log2(2 * kOutputMargin)
+                          : model.squared[s + 1] ? 2 * log_scale + 2 * std::max(0.0, log_bound) + kRoomBits
+                                                 : log_scale + std::max(0.0, log_bound) + kRoomBits;
+    if (needed > room[level]) return kInfinity;
+
+    double local = stage.giants * noise.key_switch(level + 1, std::exp2(log_product)) +
+                   noise.rounding(std::exp2(log_scale)) + noise.encoding(std::exp2(log_scale), stage.period);
+    for (const StageErrors::Source& source : stage.sources) {
+      const double log_in = scales.log_scale[source.value] * (source.squared ? 2 : 1);
+      const double log_weight = log_product - log_in;
+      if (log_weight < kMinWeightBits || log_weight > kMaxWeightBits) return kInfinity;
+      local += source.weight_error * noise.encoding(std::exp2(log_weight), stage.period) +
+               source.rotated_gain * noise.extended_switch(level + 1, std::exp2(log_in));
+    }
+    variance += value.sensitivity * local;
+    if (model.squared[s + 1]) {
+      variance += value.square_sensitivity * (noise.key_switch(level, std::exp2(2 * log_scale)) + 2 * local * local);
     }
   }
   return std::sqrt(variance);
 }
 
-bool may_fit(unsigned log_n, std::size_t maps) {
-  return static_cast<double>(maps + 2) * narrowest(log_n) <= ckks::max_log_qp(log_n);
+bool may_fit(unsigned log_n, std::size_t depth) {
+  return static_cast<double>(depth + 2) * narrowest(log_n) <= ckks::max_log_qp(log_n);
 }
 
-std::optional<ParameterChoice> search_parameters(unsigned log_n, const std::vector<MapStatistics>& maps,
-                                                 double precision) {
+std::vector<unsigned> choose_special_limbs(unsigned log_n, unsigned depth) {
+  const double budget = ckks::max_log_qp(log_n);
+  const double words = (depth + 1.0) * ring::kMaxPrimeBits;
+  const auto room = static_cast<unsigned>(std::max(1.0, std::floor((budget - words) / ring::kMaxPrimeBits)));
+  const unsigned most = std::min({room, depth + 1, static_cast<unsigned>(ckks::kMaxSpecialLimbs)});
+  // A convolution's mix of operations.
+  constexpr double kHoisted = 16, kGiants = 16, kProducts = 200;
+  constexpr double kKeyMemory = 0.5;  // what a limb of a key is worth in transforms
+  const auto price = [&](unsigned level, unsigned special) {
+    const LevelCost cost(level, special);
+    return kHoisted * cost.switch_one + kGiants * cost.giant() + kProducts * cost.product +
+           kProducts * cost.encode(1, 2) + kKeyMemory * (kHoisted + kGiants) * cost.key_limbs;
+  };
+  // One number for all levels: a rotation used with two of them needs two keys, and fewer special limbs mean more
+  // digits, hence larger keys.
+  unsigned best = 1;
+  double best_price = kInfinity;
+  for (unsigned special = 1; special <= most; ++special) {
+    double sum = 0;
+    for (unsigned level = 1; level <= depth; ++level) sum += price(level, special);
+    if (sum < best_price) {
+      best = special;
+      best_price = sum;
+    }
+  }
+  return std::vector<unsigned>(depth + 1, best);
+}
+
+std::optional<ParameterChoice> search_parameters(unsigned log_n, const ErrorModel& model,
+                                                 const std::vector<unsigned>& special_limbs, double precision) {
   const auto budget = static_cast<unsigned>(ckks::max_log_qp(log_n));
-  const auto depth = static_cast<unsigned>(maps.size());
+  const unsigned depth = model.depths.back();
+  const unsigned specials = *std::max_element(special_limbs.begin(), special_limbs.end());
   std::vector<ParameterChoice> found;
   for (unsigned out_bits = narrowest(log_n); out_bits <= kMaxOutputBits; ++out_bits) {
     ParameterChoice best;
     best.error = kInfinity;
-    for (const double log_delta : {20.0, 26.0, 32.0, 38.0}) {
+    for (const double log_scale : {20.0, 26.0, 32.0, 38.0}) {
       for (const unsigned p_bits : {40U, 50U}) {
-        if (out_bits + p_bits >= budget) continue;
-        const unsigned words = std::min<unsigned>(ring::kMaxPrimeBits, (budget - out_bits - p_bits) / depth);
+        if (out_bits + specials * p_bits >= budget) continue;
+        const unsigned words = std::min<unsigned>(ring::kMaxPrimeBits, (budget - out_bits - specials * p_bits) / depth);
         if (words < narrowest(log_n)) continue;
         ScalePlan start;
         start.q_bits.assign(depth + 1, words);
         start.q_bits[0] = out_bits;
-        start.p_bits = p_bits;
-        start.log_delta = log_delta;
-        start.log_first_weight = std::max(6.0, words + log_delta - 46);
-        start.log_out = out_bits - std::log2(2 * kOutputMargin * maps.back().slot_bound) - 1e-6;
-        const ParameterChoice choice = climb(log_n, start, maps, budget);
+        start.p_bits.assign(specials, p_bits);
+        start.special_limbs = special_limbs;
+        start.log_scale.assign(model.values.size(), log_scale);
+        start.log_scale.back() = out_bits - std::log2(2 * kOutputMargin * model.stages.back().slot_bound) - 1e-6;
+        const ParameterChoice choice = Climb(log_n, model, std::move(start)).run();
         if (choice.error < best.error) best = choice;
       }
     }

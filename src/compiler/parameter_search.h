@@ -5,20 +5,48 @@
 #include <vector>
 
 #include "blindsight/compiler/calibrate.h"
+#include "blindsight/compiler/lowering.h"
 
 namespace blindsight::compiler {
 
-/// A chain of D affine maps takes D words: map k divides by q[D - k].
+/// A network of depth D takes D words: a map whose result lies d words below the input divides by q[D + 1 - d].
 ///
-/// Values before a square and after a map have scale 2^log_delta; squares are left at its square until the next map,
-/// whose weights are encoded at whatever scale makes the division end at 2^log_delta again (2^log_out for the last).
+/// Value v has scale 2^log_scale[v]; squares are left at its square until the next map, whose weights are encoded at
+/// whatever scale makes the division end at the scale of its own value.
 struct ScalePlan {
   std::vector<unsigned> q_bits;  ///< q_bits[0] is what the result is left with
-  unsigned p_bits = 0;
-  double log_delta = 0;
-  double log_first_weight = 0;  ///< scale of the first map's weights; sets the input's
-  double log_out = 0;
+  std::vector<unsigned> p_bits;
+  std::vector<unsigned> special_limbs;  ///< by level
+  std::vector<double> log_scale;        ///< by value; the first is the input's, the last the output's
 };
+
+/// What the error of one lowered stage depends on.
+struct StageErrors {
+  struct Source {
+    std::size_t value = 0;
+    bool squared = false;
+    double weight_error = 0;  ///< times the variance of one weight's encoding error: that of a row
+    double rotated_gain = 0;  ///< mean over rows of the squared norm of the weights on rotated inputs
+  };
+  std::vector<Source> sources;
+  std::size_t period = 0;
+  double giants = 0;        ///< key switches after the products
+  double partial_sums = 1;  ///< that the folds add up
+  double slot_bound = 0;    ///< bound of |value| over all slots, unread ones included
+};
+
+struct ErrorModel {
+  std::vector<unsigned> depths;  ///< of every value
+  std::vector<ValueStatistics> values;
+  std::vector<bool> squared;  ///< whether any stage reads the value's square
+  std::vector<StageErrors> stages;
+};
+
+/// From the network alone, before it has been lowered: no layout has a smaller error.
+ErrorModel least_errors(const nn::QuadraticNetwork& network, const std::vector<ValueStatistics>& values);
+/// `inputs`: for the values in slots that nothing reads, which only small networks have.
+ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<ValueStatistics>& values,
+                     const Lowered& lowered, const std::vector<std::vector<double>>& inputs);
 
 struct ParameterChoice {
   ScalePlan scales;
@@ -29,14 +57,18 @@ struct ParameterChoice {
 inline constexpr double kOutputMargin = 8;
 
 /// Predicted standard deviation of the result's error; infinity where values would not fit the modulus.
-double predicted_error(unsigned log_n, const ScalePlan& scales, const std::vector<MapStatistics>& maps);
+double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel& model);
+
+/// Special primes, at full width, by level: as many as 128-bit security leaves room for beside `depth` + 1 ciphertext
+/// words, at most, and the number that makes typical linear maps cheapest.
+std::vector<unsigned> choose_special_limbs(unsigned log_n, unsigned depth);
 
 /// Among all widths that 128-bit security allows, those with the least predicted error, the last prime as narrow as
 /// costs at most a fifth of that or stays below a fifth of `precision`. nullopt where no widths serve at all.
-std::optional<ParameterChoice> search_parameters(unsigned log_n, const std::vector<MapStatistics>& maps,
-                                                 double precision);
+std::optional<ParameterChoice> search_parameters(unsigned log_n, const ErrorModel& model,
+                                                 const std::vector<unsigned>& special_limbs, double precision);
 
-/// Whether so many maps might fit the ring: a quick bound.
-bool may_fit(unsigned log_n, std::size_t maps);
+/// Whether so many words might fit the ring: a quick bound.
+bool may_fit(unsigned log_n, std::size_t depth);
 
 }  // namespace blindsight::compiler

@@ -33,24 +33,26 @@ std::ostream& operator<<(std::ostream& stream, const Report& report) {
   std::size_t width = 5;
   for (const LayerReport& layer : report.layers) width = std::max(width, layer.name.size());
   out << std::left << std::setw(static_cast<int>(width)) << "layer" << std::right << std::setw(7) << "in"
-      << std::setw(7) << "out" << std::setw(11) << "diagonals" << std::setw(11) << "rotations" << std::setw(7)
-      << "folds" << std::setw(7) << "level" << '\n';
+      << std::setw(7) << "out" << std::setw(13) << "ciphertexts" << std::setw(11) << "diagonals" << std::setw(8)
+      << "babies" << std::setw(8) << "giants" << std::setw(7) << "folds" << std::setw(7) << "level" << '\n';
   for (const LayerReport& layer : report.layers) {
     out << std::left << std::setw(static_cast<int>(width)) << layer.name << std::right << std::setw(7) << layer.columns
-        << std::setw(7) << layer.rows << std::setw(11) << layer.diagonals << std::setw(11) << layer.rotations
-        << std::setw(7) << layer.folds << std::setw(7) << layer.level << '\n';
+        << std::setw(7) << layer.rows << std::setw(13) << layer.ciphertexts << std::setw(11) << layer.diagonals
+        << std::setw(8) << layer.babies << std::setw(8) << layer.giants << std::setw(7) << layer.folds << std::setw(7) << layer.level << '\n';
   }
   out << std::fixed << std::setprecision(1);
   out << "depth            " << report.depth << " words\n";
   out << "ring             N = 2^" << report.log_n << ", log2(Q) = " << report.log_q << " (" << list(report.q_bits)
       << " bits), log2(P) = " << report.log_p << " (" << list(report.p_bits) << " bits)\n";
+  out << "period           " << report.period << " slots\n";
   out << "security         128 bits: log2(QP) = " << report.log_q + report.log_p << " of " << report.log_qp_limit
       << " allowed\n";
   out << "key switches     " << report.key_switches << ", " << report.rotation_keys << " rotation keys\n";
   out << "evaluation keys  " << bytes(report.evaluation_key_bytes) << '\n';
   out << "upload           " << bytes(report.input_bytes) << " an image\n";
   out << "result           " << bytes(report.result_bytes) << '\n';
-  out << "server memory    " << bytes(report.memory_bytes) << " for weights and keys\n";
+  out << "server memory    " << bytes(report.memory_bytes) << ", " << bytes(report.kept_weights) << " of "
+      << bytes(report.encoded_weights) << " of weights kept encoded\n";
   out << "latency          about " << report.predicted_latency_ms << " ms on one thread\n";
   out << "precision        " << std::scientific << std::setprecision(1) << report.predicted_logit_error
       << " standard deviation of a logit's error (predicted)\n";
