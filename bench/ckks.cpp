@@ -1,8 +1,9 @@
-// The operations of the scheme, with the parameters of the digit networks (N = 2^13) and of a deep one (N = 2^16, 22
-// ciphertext and 11 key-switching primes of 50 bits: two digits, close to what the security table allows).
+// The operations of the scheme, with the parameters of the digit networks (N = 2^13) and of deep ones (N = 2^16, 24
+// ciphertext and 7 or 10 key-switching primes of 50 bits: four or three digits).
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "blindsight/base/parallel.h"
@@ -50,19 +51,24 @@ struct Setting {
   Ciphertext ciphertext;
 };
 
-Setting& setting(std::int64_t log_n) {
-  if (log_n == 13) {
-    static Setting digits(ParametersLiteral::from_bits(13, {34, 50, 47, 33}, {50}));
-    return digits;
-  }
-  static Setting deep(ParametersLiteral::from_bits(16, std::vector<unsigned>(22, 50), std::vector<unsigned>(11, 50)));
-  return deep;
+Setting& setting(std::int64_t log_n, std::int64_t specials) {
+  static std::map<std::int64_t, Setting> made;
+  const auto found = made.find(specials);
+  if (found != made.end()) return found->second;
+  if (log_n == 13)
+    return made.try_emplace(specials, ParametersLiteral::from_bits(13, {34, 50, 47, 33}, {50})).first->second;
+  return made
+      .try_emplace(specials,
+                   ParametersLiteral::from_bits(16, std::vector<unsigned>(24, 50),
+                                                std::vector<unsigned>(static_cast<std::size_t>(specials), 50)))
+      .first->second;
 }
+Setting& setting(const benchmark::State& state) { return setting(state.range(0), state.range(1)); }
 
 template <typename F>
 void run(benchmark::State& state, F&& f) {
-  const ThreadLimit limit(static_cast<int>(state.range(1)));
-  Setting& s = setting(state.range(0));
+  const ThreadLimit limit(static_cast<int>(state.range(2)));
+  Setting& s = setting(state);
   for (auto _ : state) benchmark::DoNotOptimize(f(s));
 }
 
@@ -83,8 +89,35 @@ void rotate(benchmark::State& state) {
   run(state, [](Setting& s) { return s.evaluator.rotate(s.ciphertext, 1, s.keys); });
 }
 void rotate_hoisted(benchmark::State& state) {
-  const Hoisted hoisted = setting(state.range(0)).evaluator.hoist(setting(state.range(0)).ciphertext);
+  const Hoisted hoisted = setting(state).evaluator.hoist(setting(state).ciphertext);
   run(state, [&](Setting& s) { return s.evaluator.rotate(hoisted, 1, s.keys); });
+}
+void rotate_extended(benchmark::State& state) {
+  const Hoisted hoisted = setting(state).evaluator.hoist(setting(state).ciphertext);
+  run(state, [&](Setting& s) { return s.evaluator.rotate_extended(hoisted, 1, s.keys); });
+}
+void add_rotated(benchmark::State& state) {
+  const ExtendedCiphertext x = setting(state).evaluator.extend(setting(state).ciphertext);
+  ExtendedCiphertext sum = x;
+  run(state, [&](Setting& s) {
+    s.evaluator.add_rotated(sum, x, 1, s.keys);
+    return sum.level;
+  });
+}
+void mod_up(benchmark::State& state) {
+  run(state, [](Setting& s) { return s.evaluator.hoist(s.ciphertext); });
+}
+void mod_down(benchmark::State& state) {
+  const ExtendedCiphertext x = setting(state).evaluator.extend(setting(state).ciphertext);
+  run(state, [&](Setting& s) { return s.evaluator.mod_down(x); });
+}
+void relinearise(benchmark::State& state) {
+  const Ciphertext squared = setting(state).evaluator.square(setting(state).ciphertext);
+  run(state, [&](Setting& s) {
+    Ciphertext a = squared;
+    s.evaluator.relinearise_inplace(a, s.keys);
+    return a;
+  });
 }
 void square_relinearise(benchmark::State& state) {
   run(state, [](Setting& s) {
@@ -107,18 +140,27 @@ void multiply_plain(benchmark::State& state) {
     return a;
   });
 }
+void make_rotation_key(benchmark::State& state) {
+  KeyRequest request;
+  const ParametersLiteral& literal = setting(state).context->literal();
+  request.want_rotation(literal, 1, static_cast<unsigned>(literal.q.size()) - 1);
+  run(state, [&](Setting& s) { return make_evaluation_keys(s.secret, request); });
+}
 void write_keys(benchmark::State& state) {
   run(state, [](Setting& s) { return write_evaluation_keys_file(s.keys); });
 }
 void read_keys(benchmark::State& state) {
-  const Bytes file = write_evaluation_keys_file(setting(state.range(0)).keys);
+  const Bytes file = write_evaluation_keys_file(setting(state).keys);
   run(state, [&](Setting&) { return read_evaluation_keys_file(file); });
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(file.size()));
 }
 
-// log N, threads.
+// log N, key-switching primes, threads.
 void settings(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"logN", "threads"})->Args({13, 1})->Args({13, 2})->Args({16, 1})->Args({16, 2});
+  b->ArgNames({"logN", "special", "threads"});
+  for (const std::int64_t threads : {1, 2}) {
+    b->Args({13, 1, threads})->Args({16, 7, threads})->Args({16, 10, threads});
+  }
   b->UseRealTime()->Unit(benchmark::kMicrosecond);
 }
 
@@ -127,9 +169,15 @@ BENCHMARK(decode)->Apply(settings);
 BENCHMARK(encrypt_secret_key)->Apply(settings);
 BENCHMARK(rotate)->Apply(settings);
 BENCHMARK(rotate_hoisted)->Apply(settings);
+BENCHMARK(rotate_extended)->Apply(settings);
+BENCHMARK(add_rotated)->Apply(settings);
+BENCHMARK(mod_up)->Apply(settings);
+BENCHMARK(mod_down)->Apply(settings);
+BENCHMARK(relinearise)->Apply(settings);
 BENCHMARK(square_relinearise)->Apply(settings);
 BENCHMARK(rescale)->Apply(settings);
 BENCHMARK(multiply_plain)->Apply(settings);
+BENCHMARK(make_rotation_key)->Apply(settings);
 BENCHMARK(write_keys)->Apply(settings);
 BENCHMARK(read_keys)->Apply(settings);
 

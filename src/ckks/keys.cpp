@@ -3,7 +3,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <cstring>
+#include <optional>
 #include <string>
 
 #include "blindsight/base/error.h"
@@ -34,50 +34,42 @@ EvalPoly from_ternary(const ring::BasisPtr& basis, std::span<const std::int8_t> 
   return ring::to_eval(std::move(poly));
 }
 
-/// The limbs of a polynomial over all of Q·P that extended_basis(level) has.
-EvalPoly restrict_to(const Context& context, const EvalPoly& full, unsigned level) {
-  EvalPoly part = EvalPoly::uninitialised(context.extended_basis(level));
-  const std::size_t dropped = context.max_level() - level;
-  for (std::size_t l = 0; l < part.limbs(); ++l) {
-    const std::size_t from = l <= level ? l : l + dropped;
-    std::memcpy(part.limb(l), full.limb(from), part.n() * sizeof(std::uint64_t));
-  }
-  return part;
-}
-
-/// b += P·from on the limbs of one digit of a key of that level: the gadget is 1 there and 0 on every other ciphertext
-/// limb, and vanishes mod P.
-void add_gadget(const Context& context, unsigned level, EvalPoly& b, const EvalPoly& from, std::size_t first,
-                std::size_t last) {
-  const auto& kernels = ring::kernels();
-  ring::AlignedVector<std::uint64_t> product(b.n());
-  for (std::size_t l = first; l < last; ++l) {
-    const ring::Modulus& q = context.q(l);
-    kernels.mul_scalar(product.data(), from.limb(l), context.p_mod_q(level, l), b.n(), q);
-    kernels.add(b.limb(l), b.limb(l), product.data(), b.n(), q);
-  }
-}
-
-/// Switches from secret `from` to secret `to`, both over Q·P.
+/// Switches from secret `from` to secret `to`, both over all of Q·P.
 KeySwitchKey make_switch_key(const Context& context, const EvalPoly& from, const EvalPoly& to, unsigned level) {
   KeySwitchKey key{level, random_seed(), {}, {}};
-  const std::size_t digits = context.digits(level);
-  const std::size_t alpha = context.special_limbs(level);
-  key.b.resize(digits);
-  key.a.resize(digits);
-  EvalPoly secret = restrict_to(context, to, level);
+  const ring::BasisPtr& basis = context.extended_basis(level);
+  const std::size_t n = basis->n(), limbs = basis->size();
+  const std::size_t digits = context.digits(level), alpha = context.special_limbs(level);
+  std::vector<std::optional<SmallCoefficients>> errors(digits);
   parallel_for(digits, [&](std::size_t d) {
-    key.a[d] = sample_uniform(context.extended_basis(level), key.seed, d);
-    EvalPoly b = key.a[d];
-    ring::mul_inplace(b, secret);
-    ring::negate_inplace(b);
-    EvalPoly error = fresh_error(context.extended_basis(level));
-    ring::add_inplace(b, error);
-    error.wipe();
-    add_gadget(context, level, b, from, d * alpha, std::min<std::size_t>((d + 1) * alpha, level + 1));
-    key.b[d] = std::move(b);
+    Prng prng(random_seed());
+    errors[d].emplace(sample_error_coefficients(n, prng));
   });
-  secret.wipe();
+  for (std::size_t d = 0; d < digits; ++d) {
+    key.a.push_back(EvalPoly::uninitialised(basis));
+    key.b.push_back(EvalPoly::uninitialised(basis));
+  }
+  const auto& kernels = ring::kernels();
+  // b_d = e_d − a_d·to, and on the digit's own limbs + P·from: the gadget is 1 there and 0 on every other ciphertext
+  // limb, and vanishes mod P.
+  parallel_for(digits * limbs, [&](std::size_t task) {
+    const std::size_t d = task / limbs, l = task % limbs;
+    const std::size_t whole = l <= level ? l : l + (context.max_level() - level);  // that limb of Q·P
+    const ring::Modulus& q = basis->modulus(l);
+    std::uint64_t* const a = key.a[d].limb(l);
+    std::uint64_t* const b = key.b[d].limb(l);
+    sample_uniform_limb({a, n}, q, key.seed, d, l);
+    errors[d]->reduce(b, q);
+    kernels.ntt_forward(b, n, basis->tables(l));
+    ring::AlignedVector<std::uint64_t> product(n);
+    kernels.mul(product.data(), a, to.limb(whole), n, q);
+    kernels.sub(b, b, product.data(), n, q);
+    if (l <= level && l / alpha == d) {
+      kernels.mul_scalar(product.data(), from.limb(whole), context.p_mod_q(level, l), n, q);
+      kernels.add(b, b, product.data(), n, q);
+    }
+    OPENSSL_cleanse(product.data(), product.size() * sizeof(std::uint64_t));
+  });
   return key;
 }
 

@@ -80,17 +80,10 @@ void fill_uniform(std::uint64_t* out, std::size_t n, std::uint64_t q, Prng& prng
   }
 }
 
-/// Writes the residues of small signed numbers to every limb.
-template <typename Sample>
-ring::CoeffPoly sample_small(ring::BasisPtr basis, Sample&& sample) {
-  ring::CoeffPoly poly(std::move(basis));
-  for (std::size_t i = 0; i < poly.n(); ++i) {
-    const std::int64_t v = sample();
-    const std::uint64_t negative = static_cast<std::uint64_t>(v >> 63);  // all ones where v < 0: no branch on a secret
-    for (std::size_t l = 0; l < poly.limbs(); ++l) {
-      poly.limb(l)[i] = static_cast<std::uint64_t>(v) + (negative & poly.basis()->modulus(l).value());
-    }
-  }
+/// All limbs of a small polynomial.
+ring::CoeffPoly reduced(ring::BasisPtr basis, const SmallCoefficients& small) {
+  ring::CoeffPoly poly = ring::CoeffPoly::uninitialised(std::move(basis));
+  parallel_for(poly.limbs(), [&](std::size_t l) { small.reduce(poly.limb(l), poly.basis()->modulus(l)); });
   return poly;
 }
 
@@ -111,11 +104,27 @@ const std::array<std::uint64_t, kErrorBound>& error_thresholds() {
 
 }  // namespace
 
+SmallCoefficients::~SmallCoefficients() { OPENSSL_cleanse(values_.data(), values_.size()); }
+
+void SmallCoefficients::reduce(std::uint64_t* out, const ring::Modulus& q) const {
+  const std::uint64_t modulus = q.value();
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const std::int64_t v = values_[i];
+    // All ones where v < 0: no branch on a secret.
+    out[i] = static_cast<std::uint64_t>(v) + (static_cast<std::uint64_t>(v >> 63) & modulus);
+  }
+}
+
+void sample_uniform_limb(std::span<std::uint64_t> out, const ring::Modulus& q, const Seed& seed, std::uint64_t stream,
+                         std::size_t limb) {
+  Prng prng(seed, (stream << 16) + limb);
+  fill_uniform(out.data(), out.size(), q.value(), prng);
+}
+
 ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream) {
   ring::EvalPoly poly = ring::EvalPoly::uninitialised(std::move(basis));
   parallel_for(poly.limbs(), [&](std::size_t l) {
-    Prng prng(seed, (stream << 16) + l);
-    fill_uniform(poly.limb(l), poly.n(), poly.basis()->modulus(l).value(), prng);
+    sample_uniform_limb({poly.limb(l), poly.n()}, poly.basis()->modulus(l), seed, stream, l);
   });
   return poly;
 }
@@ -124,31 +133,41 @@ ring::CoeffPoly sample_ternary(ring::BasisPtr basis, Prng& prng) {
   WordStream words(prng);
   std::uint64_t pool = 0;
   int left = 0;
-  return sample_small(std::move(basis), [&]() -> std::int64_t {
-    for (;;) {
+  SmallCoefficients small(basis->n());
+  for (std::int8_t& value : small.values()) {
+    std::uint64_t two_bits = 3;
+    while (two_bits == 3) {
       if (left == 0) {
         pool = words.next();
         left = 32;
       }
-      const auto two_bits = static_cast<std::int64_t>(pool & 3);
+      two_bits = pool & 3;
       pool >>= 2;
       --left;
-      if (two_bits != 3) return two_bits - 1;
     }
-  });
+    value = static_cast<std::int8_t>(static_cast<int>(two_bits) - 1);
+  }
+  return reduced(std::move(basis), small);
 }
 
-ring::CoeffPoly sample_error(ring::BasisPtr basis, Prng& prng) {
+SmallCoefficients sample_error_coefficients(std::size_t n, Prng& prng) {
   WordStream words(prng);
   const auto& thresholds = error_thresholds();
-  return sample_small(std::move(basis), [&]() -> std::int64_t {
+  SmallCoefficients small(n);
+  for (std::int8_t& value : small.values()) {
     const std::uint64_t word = words.next();
     const std::uint64_t u = word >> 1;
     std::int64_t magnitude = 0;
     for (std::uint64_t t : thresholds) magnitude += u >= t;  // every threshold is compared: constant time
     const std::int64_t sign = -static_cast<std::int64_t>(word & 1);
-    return (magnitude ^ sign) - sign;
-  });
+    value = static_cast<std::int8_t>((magnitude ^ sign) - sign);
+  }
+  return small;
+}
+
+ring::CoeffPoly sample_error(ring::BasisPtr basis, Prng& prng) {
+  const std::size_t n = basis->n();
+  return reduced(std::move(basis), sample_error_coefficients(n, prng));
 }
 
 ring::EvalPoly fresh_error(const ring::BasisPtr& basis) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "blindsight/ring/poly.h"
 
@@ -32,6 +33,31 @@ class Prng {
 /// Uniform in [0, q) for every limb by rejection, directly in the evaluation domain; limb i uses stream
 /// (stream << 16) + i, so that limbs expand in parallel and a truncated basis gives a prefix.
 ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream = 0);
+/// One limb of the above: limb i of sample_uniform(…, seed, stream), `q` being its prime.
+void sample_uniform_limb(std::span<std::uint64_t> out, const ring::Modulus& q, const Seed& seed, std::uint64_t stream,
+                         std::size_t limb);
+
+/// Coefficients of a small polynomial, before they are reduced by any prime. Wiped on destruction.
+class SmallCoefficients {
+ public:
+  explicit SmallCoefficients(std::size_t n) : values_(n) {}
+  ~SmallCoefficients();
+  SmallCoefficients(SmallCoefficients&&) = default;  // leaves nothing to wipe
+  SmallCoefficients& operator=(SmallCoefficients&&) = delete;
+  SmallCoefficients(const SmallCoefficients&) = delete;
+  SmallCoefficients& operator=(const SmallCoefficients&) = delete;
+  std::span<std::int8_t> values() { return values_; }
+  std::span<const std::int8_t> values() const { return values_; }
+  /// Residues modulo q, in constant time.
+  void reduce(std::uint64_t* out, const ring::Modulus& q) const;
+
+ private:
+  std::vector<std::int8_t> values_;
+};
+
+/// As sample_error.
+SmallCoefficients sample_error_coefficients(std::size_t n, Prng& prng);
+
 /// Uniform in {-1, 0, 1}.
 ring::CoeffPoly sample_ternary(ring::BasisPtr basis, Prng& prng);
 /// Rounded Gaussian of standard deviation kErrorStdDev, cut at six of them.

@@ -271,7 +271,7 @@ void write(ByteWriter& out, const ring::EvalPoly& poly) {
 ring::EvalPoly read_poly(ByteReader& in, const ring::BasisPtr& basis) {
   const auto offsets = limb_offsets(*basis);
   const auto source = in.raw(offsets.back());
-  ring::EvalPoly poly(basis);
+  ring::EvalPoly poly = ring::EvalPoly::uninitialised(basis);
   parallel_for(basis->size(), [&](std::size_t i) {
     const ring::Modulus& q = basis->modulus(i);
     const std::span words(poly.limb(i), poly.n());
