@@ -64,8 +64,10 @@ TEST_P(Zoo, DrawnImagesReachTheRangesOfRealOnes) {
       for (const double v : values[i]) largest[i] = std::max(largest[i], std::abs(v));
     }
   }
+  // The card's ranges are the largest of all training images; logits have the heaviest tail.
   for (std::size_t i = 0; i < largest.size(); ++i) {
-    EXPECT_GT(largest[i], model.ranges[i] / 2.5) << model.network.stages[i].name;
+    const double short_by = i + 1 < largest.size() ? 2.5 : 4;
+    EXPECT_GT(largest[i], model.ranges[i] / short_by) << model.network.stages[i].name;
     EXPECT_LT(largest[i], model.ranges[i] * 2.5) << model.network.stages[i].name;
   }
 }
