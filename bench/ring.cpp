@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "blindsight/ring/kernels.h"
+#include "blindsight/ring/poly.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -118,7 +119,7 @@ void register_all() {
     if (left.empty()) {
       for (std::size_t i = 0; i < kTerms; ++i) left.push_back(storage[i].data());
       for (std::size_t i = 0; i < kTerms; ++i) right.push_back(storage[kTerms + i].data());
-      for (std::size_t i = 0; i < kN; ++i) index[i] = static_cast<std::uint32_t>(i * 5 % kN);
+      index = automorphism_index(kN, 5);
     }
     const auto add = [&](const char* name, auto run, std::size_t products) {
       benchmark::RegisterBenchmark((name + ("/" + isa)).c_str(), [=](benchmark::State& state) {

@@ -70,8 +70,8 @@ BLINDSIGHT_INLINE void inverse_in_register(const typename P::Q& q, typename P::V
   if constexpr (kCount >= 2) {
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < kPairs; ++i)
-      P::template inverse<(kCount < P::kLanes)>(q, v[2 * i], v[2 * i + 1],
-                                                P::template tile<kCount>(q, tw, mirrored((k + i) * kCount, kCount)));
+      P::template inverse<(kCount < P::kLanes)>(
+          q, v[2 * i], v[2 * i + 1], P::template tile<kCount>(q, tw, mirrored(k * kCount, kCount) - i * kCount));
     inverse_in_register<P, kPairs, kCount / 2>(q, v, tw, k);
   }
 }
@@ -121,7 +121,7 @@ BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const 
   if constexpr (kVectors == 4) {
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < kAll / 2; ++i)
-      P::template inverse<true>(q, v[2 * i], v[2 * i + 1], P::splat(tw, mirrored(2 * k + i)));
+      P::template inverse<true>(q, v[2 * i], v[2 * i + 1], P::splat(tw, mirrored(2 * k) - i));
   }
   BLINDSIGHT_UNROLL
   for (size_t i = 0; i < kAll; ++i) {
@@ -130,7 +130,7 @@ BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const 
     if constexpr (kScaled)
       P::inverse_scaled(q, v[i], v[i + kHalf], scale, scaled_last);
     else
-      P::template inverse<true>(q, v[i], v[i + kHalf], P::splat(tw, mirrored(k + i / kVectors)));
+      P::template inverse<true>(q, v[i], v[i + kHalf], P::splat(tw, mirrored(k) - i / kVectors));
   }
   BLINDSIGHT_UNROLL
   for (size_t i = 0; i < kAll; ++i) {
@@ -172,7 +172,7 @@ template <typename P, size_t kTogether, bool kScaled>
 BLINDSIGHT_INLINE void inverse_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
                                     size_t k, typename P::F scale, typename P::F scaled_last) {
   const auto w1 = P::splat(tw, mirrored(k)), w2 = P::splat(tw, mirrored(2 * k));
-  const auto w3 = P::splat(tw, mirrored(2 * k + 1));
+  const auto w3 = P::splat(tw, mirrored(2 * k) - 1);
   const size_t quarter = length / 4;
   constexpr size_t L = P::kLanes;
   for (uint64_t* end = a + quarter; a != end; a += kTogether * L) {
