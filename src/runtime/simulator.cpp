@@ -6,15 +6,19 @@
 #include <set>
 
 #include "blindsight/base/error.h"
+#include "blindsight/compiler/slots.h"
 #include "blindsight/runtime/gaussian.h"
-#include "blindsight/runtime/slot_map.h"
 
 namespace blindsight::runtime {
 
+using compiler::add_rotated;
+using compiler::add_rotated_product;
+using compiler::cyclic;
 using compiler::Map;
 using compiler::Op;
 using compiler::OpKind;
 using compiler::Program;
+using compiler::Slots;
 
 namespace {
 
@@ -144,7 +148,7 @@ class Simulator::Run {
     const Map& map = program_.maps[op.operand];
     std::vector<const Slots*> inputs;
     for (const std::uint32_t v : op.inputs) inputs.push_back(&values_[v]);
-    std::vector<Slots> outputs = apply_terms(map.plan, map.diagonals, inputs);
+    std::vector<Slots> outputs = compiler::apply_terms(map.plan, map.diagonals, inputs);
     std::vector<Slots> squares;
     for (const Slots* x : inputs) {
       if (!noisy_) break;
