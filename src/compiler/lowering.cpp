@@ -23,7 +23,10 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kBeam = 8;
 constexpr std::size_t kBatch = 4;
-constexpr double kWorkLimit = 1.5e8;
+/// States whose latest stage costs so many times what the best one's does are not followed.
+constexpr double kHopeless = 2.5;
+/// Covers that take more steps are tried only where no quicker one is found.
+constexpr double kWorkLimits[] = {1.5e7, 1.5e8, kInfinity};
 /// Maps up to this size try all row placements, beyond it only grids.
 constexpr std::size_t kSmallMap = 150'000;
 /// What a limb of one more rotation key counts, in transforms: a mild wish to share.
@@ -304,12 +307,15 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
     }
     return true;
   };
+  const double start = states.front()->cost;
   std::vector<StatePtr> best;
-  for (const double work_limit : {kWorkLimit, kInfinity}) {
-    for (std::size_t first = 0; first < tasks.size(); first += kBatch) {
-      const double cutoff = best.size() < keep ? kInfinity : best.back()->cost;
+  for (const double work_limit : kWorkLimits) {
+    std::size_t count = 1;  // the first sets a mark, so that no time goes into hopeless ones
+    for (std::size_t first = 0; first < tasks.size(); first += count, count = kBatch) {
+      double cutoff = best.size() < keep ? kInfinity : best.back()->cost;
+      if (!best.empty()) cutoff = std::min(cutoff, start + kHopeless * (best.front()->cost - start));
       if (tasks[first].at_least >= cutoff) break;
-      const std::size_t count = std::min(kBatch, tasks.size() - first);
+      count = std::min(count, tasks.size() - first);
       std::vector<std::shared_ptr<State>> found(count);
       parallel_for(count, [&](std::size_t i) { found[i] = extend(tasks[first + i], stage, cutoff, work_limit); });
       for (auto& state : found) {

@@ -21,12 +21,13 @@ class NoiseModel {
   explicit NoiseModel(const ckks::ParametersLiteral& literal);
 
   /// Variances, from here on.
-  /// Rounding of a plaintext to integers.
-  double encoding(double scale) const { return slot(1.0 / 12, scale); }
+  /// Rounding of a plaintext of real slots to integers: mirrored coefficients share one error, which doubles what
+  /// independent ones would give.
+  double encoding(double scale) const { return slot(1.0 / 6, scale); }
   /// The same of slots that repeat: an element of the subring of degree 2·period.
-  double encoding(double scale, std::size_t period) const { return static_cast<double>(period) / 12 / (scale * scale); }
+  double encoding(double scale, std::size_t period) const { return static_cast<double>(period) / 6 / (scale * scale); }
   /// Secret-key encryption and the encoding before it.
-  double fresh(double scale) const { return slot(ckks::kErrorStdDev * ckks::kErrorStdDev + 1.0 / 12, scale); }
+  double fresh(double scale) const { return slot(ckks::kErrorStdDev * ckks::kErrorStdDev + 1.0 / 6, scale); }
   /// Division by a prime or by P, to a result of scale `scale`.
   double rounding(double scale) const { return slot((1 + 2 * n_ / 3) / 12, scale); }
   /// A rotation or relinearisation at `level` of a ciphertext of scale `scale`: a digit has as many limbs as the level
