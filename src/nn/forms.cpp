@@ -194,11 +194,18 @@ Form RootFinder::sum_of_branches() {
 std::vector<Root> find_roots(const Graph& graph) { return RootFinder(graph).run(); }
 
 std::string join_names(const Graph& graph, const NodeSet& nodes) {
+  // Where layers with weights or windows are among them, those say enough.
+  const auto weighs = [&](std::uint32_t number) {
+    const Operation& operation = graph.nodes[number].operation;
+    return std::holds_alternative<Conv>(operation) || std::holds_alternative<Dense>(operation) ||
+           std::holds_alternative<AveragePool>(operation) || std::holds_alternative<GlobalAveragePool>(operation);
+  };
+  const bool any = std::any_of(nodes.begin(), nodes.end(), weighs);
   std::string text;
   const std::string* previous = nullptr;
   for (const std::uint32_t number : nodes) {
     const std::string& name = graph.nodes[number].name;
-    if (previous && *previous == name) continue;
+    if ((any && !weighs(number)) || (previous && *previous == name)) continue;
     if (previous) text += '+';
     text += name;
     previous = &name;

@@ -34,7 +34,7 @@ struct StageTerm {
 
 /// One vector: the sum of its terms, plus the bias. What the compiler pays a level for.
 struct Stage {
-  std::string name;  ///< the merged nodes, such as "conv1+bn1"
+  std::string name;  ///< its convolutions, dense layers and pools, such as "conv1+pool1"
   Shape shape;       ///< CHW or a vector; element_count(shape) rows
   std::vector<StageTerm> terms;
   std::vector<double> bias;
