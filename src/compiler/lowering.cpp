@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <memory>
@@ -23,6 +24,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kBeam = 8;
 constexpr std::size_t kBatch = 4;
+/// Steps of all covers of a stage, where cheaper candidates exist.
+constexpr double kStageWork = 3e8;
 /// States whose latest stage costs so many times what the best one's does are not followed.
 constexpr double kHopeless = 2.5;
 /// Covers that take more steps are tried only where no quicker one is found.
@@ -79,6 +82,7 @@ struct Candidate {
   Placement placement;
   std::optional<Grid> grid;
   std::size_t least_diagonals = 1;
+  double products = 0;  ///< of the main term, times the slots that each may be taken in
 };
 
 /// A partial solution: where the values up to some stage stand.
@@ -94,6 +98,7 @@ struct Task {
   StatePtr from;
   std::shared_ptr<const Candidate> candidate;
   double at_least;
+  double work;  ///< steps of its covers, about
 };
 
 /// The beam search.
@@ -130,6 +135,13 @@ class Search {
   }
   const LevelCost& price_of(std::size_t stage) const {
     return options_.prices[depths_.back() - depths_[stage + 1] + 1];
+  }
+
+  /// The one with the most weights.
+  const nn::StageTerm& main_term(std::size_t stage) const {
+    const auto& terms = network_.stages[stage].terms;
+    return *std::max_element(terms.begin(), terms.end(),
+                             [](const auto& a, const auto& b) { return a.matrix.nonzeros() < b.matrix.nonzeros(); });
   }
 
   std::vector<StatePtr> first_states() const;
@@ -194,6 +206,7 @@ std::vector<std::shared_ptr<const Candidate>> Search::candidates(const State& st
     const std::size_t products = units(main.matrix, placement);
     auto candidate = std::make_shared<Candidate>();
     candidate->least_diagonals = std::max<std::size_t>(1, (products + useful - 1) / std::max<std::size_t>(1, useful));
+    candidate->products = static_cast<double>(products) * std::exp2(placement.folds());
     candidate->placement = std::move(placement);
     candidate->grid = std::move(grid);
     out.push_back(std::move(candidate));
@@ -296,7 +309,11 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
     for (auto& candidate : candidates(*state, stage)) {
       const double at_least =
           state->cost + map_cost_at_least(price_of(stage), candidate->least_diagonals, candidate->placement.folds());
-      tasks.push_back({state, std::move(candidate), at_least});
+      const Standing& main = *state->values[main_term(stage).value];
+      const double copies = static_cast<double>(main.slots_of->slot.size()) /
+                            static_cast<double>(std::max<std::size_t>(1, main.slots_of->begin.size() - 1));
+      const double work = candidate->products * copies;
+      tasks.push_back({state, std::move(candidate), at_least, work});
     }
   }
   std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.at_least < b.at_least; });
@@ -310,12 +327,18 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
   const double start = states.front()->cost;
   std::vector<StatePtr> best;
   for (const double work_limit : kWorkLimits) {
+    double spent = 0;
     std::size_t count = 1;  // the first sets a mark, so that no time goes into hopeless ones
     for (std::size_t first = 0; first < tasks.size(); first += count, count = kBatch) {
       double cutoff = best.size() < keep ? kInfinity : best.back()->cost;
       if (!best.empty()) cutoff = std::min(cutoff, start + kHopeless * (best.front()->cost - start));
       if (tasks[first].at_least >= cutoff) break;
       count = std::min(count, tasks.size() - first);
+      if (!best.empty() && spent + tasks[first].work > kStageWork) {
+        count = 1;  // a quicker one may follow
+        continue;
+      }
+      for (std::size_t i = 0; i < count; ++i) spent += std::min(tasks[first + i].work, work_limit);
       std::vector<std::shared_ptr<State>> found(count);
       parallel_for(count, [&](std::size_t i) { found[i] = extend(tasks[first + i], stage, cutoff, work_limit); });
       for (auto& state : found) {
