@@ -1,0 +1,144 @@
+#include "blindsight/compiler/split.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+#include <tuple>
+
+namespace blindsight::compiler {
+namespace {
+
+using Term = ckks::LinearMapPlan::Term;
+
+const LevelCost kPrice(8, 4);
+
+std::vector<CoveringDiagonal> diagonals(const std::vector<std::uint32_t>& rotations) {
+  std::vector<CoveringDiagonal> out;
+  for (const std::uint32_t k : rotations) out.push_back({0, 0, k, {}});
+  return out;
+}
+
+std::size_t wrapped(long k, std::size_t slots) {
+  const auto n = static_cast<long>(slots);
+  return static_cast<std::size_t>(((k % n) + n) % n);
+}
+
+/// One term a diagonal, in order, and every rotation the sum of its steps.
+void expect_sound(const std::vector<CoveringDiagonal>& asked, const std::vector<Term>& terms, std::size_t slots) {
+  ASSERT_EQ(terms.size(), asked.size());
+  std::set<std::uint32_t> seen;
+  for (const Term& term : terms) {
+    ASSERT_LT(term.diagonal, asked.size());
+    EXPECT_TRUE(seen.insert(term.diagonal).second);
+    const CoveringDiagonal& d = asked[term.diagonal];
+    EXPECT_EQ(term.input, d.input);
+    EXPECT_EQ(term.output, d.output);
+    EXPECT_EQ(wrapped(long{term.baby} + term.giant, slots), d.rotation);
+    EXPECT_LE(std::abs(term.baby), static_cast<int>(slots / 2));
+    EXPECT_LE(std::abs(term.giant), static_cast<int>(slots / 2));
+  }
+  for (std::size_t i = 1; i < terms.size(); ++i) {
+    const auto key = [](const Term& t) { return std::tie(t.output, t.giant, t.input, t.baby); };
+    EXPECT_LT(key(terms[i - 1]), key(terms[i]));
+  }
+}
+
+KeySwitchCount count(std::vector<Term> terms) {
+  ckks::LinearMapPlan plan;
+  plan.terms = std::move(terms);
+  return count_key_switches(plan);
+}
+
+std::set<std::size_t> keys_of(const std::vector<Term>& terms, std::size_t slots) {
+  std::set<std::size_t> keys;
+  for (const Term& term : terms) {
+    for (const int k : {term.baby, term.giant}) keys.insert(wrapped(k, slots));
+  }
+  keys.erase(0);
+  return keys;
+}
+
+TEST(Split, EveryRotationIsABabyPlusAGiantStep) {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 200; ++round) {
+    const std::size_t slots = std::size_t{16} << random() % 8;
+    const std::uint32_t inputs = 1 + random() % 3, outputs = 1 + random() % 3;
+    const std::uint32_t step = 1U << random() % 3;
+    std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> chosen;
+    for (std::size_t i = 0; i < 1 + random() % 300; ++i) {
+      chosen.insert(
+          {random() % outputs, random() % inputs, static_cast<std::uint32_t>(random() % slots / step * step)});
+    }
+    std::vector<CoveringDiagonal> asked;
+    for (const auto& [output, input, k] : chosen) asked.push_back({input, output, k, {}});
+    KeyPrice keys;
+    keys.each = round % 2 == 0 ? 0 : 10;
+    if (round % 4 == 1) keys.present = {1, 2, 4, 8};
+    expect_sound(asked, split_rotations(asked, slots, kPrice, keys), slots);
+    ASSERT_FALSE(HasFailure()) << round;
+  }
+}
+
+TEST(Split, ADenseMatrixTakesAboutTwoRootsOfKeySwitches) {
+  for (const unsigned log : {4U, 6U, 8U, 10U}) {
+    const std::uint32_t n = 1U << log;
+    std::vector<std::uint32_t> all(n);
+    for (std::uint32_t k = 0; k < n; ++k) all[k] = k;
+    const auto terms = split_rotations(diagonals(all), n, kPrice);
+    const KeySwitchCount switches = count(terms);
+    // Babies and giants multiply to all rotations; hoisted babies are cheaper, so there may be more of them.
+    EXPECT_GE((switches.babies + 1) * (switches.giants + 1), n);
+    EXPECT_LE(switches.total(), 3 * (std::size_t{1} << (log / 2)));
+    EXPECT_GE(switches.babies, switches.giants);
+  }
+}
+
+/// The taps of a 3 x 3 kernel times sixteen channel differences.
+TEST(Split, AConvolutionsRotationsAreAGrid) {
+  constexpr std::size_t kSlots = std::size_t{1} << 14;
+  std::vector<std::uint32_t> rotations;
+  for (int c = 0; c < 16; ++c) {
+    for (int y = -1; y <= 1; ++y) {
+      for (int x = -1; x <= 1; ++x)
+        rotations.push_back(static_cast<std::uint32_t>(wrapped(c * 1024 + y * 32 + x, kSlots)));
+    }
+  }
+  const auto asked = diagonals(rotations);
+  const auto terms = split_rotations(asked, kSlots, kPrice);
+  expect_sound(asked, terms, kSlots);
+  EXPECT_LE(count(terms).total(), 9u - 1 + 16 - 1);
+}
+
+TEST(Split, FewRotationsNeedNoGiants) {
+  const auto terms = split_rotations(diagonals({0, 1, 7}), 64, kPrice);
+  EXPECT_EQ(count(terms).giants, 0u);
+  EXPECT_EQ(count(terms).babies, 2u);
+}
+
+TEST(Split, KeysThatArePresentAreShared) {
+  constexpr std::size_t kSlots = 1024;
+  std::vector<std::uint32_t> all;
+  for (std::uint32_t k = 0; k < 64; ++k) all.push_back(k);
+  const auto asked = diagonals(all);
+  const auto free_choice = split_rotations(asked, kSlots, kPrice);
+  for (const int giant : {2, 4, 16, 32}) {
+    // The keys of another stage, whose split has giants of that size.
+    KeyPrice keys;
+    keys.each = 1e6;
+    for (int k = 1; k < giant; ++k) keys.present.insert(k);
+    for (int k = giant; k < 64; k += giant) keys.present.insert(k);
+    const auto terms = split_rotations(asked, kSlots, kPrice, keys);
+    expect_sound(asked, terms, kSlots);
+    for (const std::size_t k : keys_of(terms, kSlots)) {
+      EXPECT_TRUE(keys.present.contains(static_cast<int>(k))) << k << " with giants of " << giant;
+    }
+  }
+  // Dear keys: never more of them than where they cost nothing.
+  KeyPrice dear;
+  dear.each = 1e6;
+  EXPECT_LE(keys_of(split_rotations(asked, kSlots, kPrice, dear), kSlots).size(), keys_of(free_choice, kSlots).size());
+}
+
+}  // namespace
+}  // namespace blindsight::compiler
