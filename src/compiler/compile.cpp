@@ -29,6 +29,17 @@ std::string decimal(double x) {
   return text;
 }
 
+/// Rows in order, columns ascending and within the matrix.
+bool well_formed(const nn::SparseMatrix& m) {
+  if (m.row_begin.front() != 0 || !std::is_sorted(m.row_begin.begin(), m.row_begin.end())) return false;
+  for (std::size_t r = 0; r < m.rows; ++r) {
+    for (std::uint32_t i = m.row_begin[r]; i < m.row_begin[r + 1]; ++i) {
+      if (m.col[i] >= m.cols || (i > m.row_begin[r] && m.col[i] <= m.col[i - 1])) return false;
+    }
+  }
+  return true;
+}
+
 void check_stage(const nn::QuadraticNetwork& network, std::size_t s) {
   const nn::Stage& stage = network.stages[s];
   const auto fail = [&](const std::string& reason) {
@@ -47,6 +58,7 @@ void check_stage(const nn::QuadraticNetwork& network, std::size_t s) {
         m.row_begin.back() != m.col.size()) {
       fail("its matrix doesn't fit its tensors");
     }
+    if (!well_formed(m)) fail("its matrix is no sparse matrix");
     for (const double w : m.value) {
       if (!std::isfinite(w)) throw UnsupportedModel("layer " + stage.name + " has weights that are not finite");
     }
@@ -226,22 +238,22 @@ std::string depth_needed(const nn::QuadraticNetwork& network) {
 
 Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
   check(network, options);
+  const unsigned first = options.log_n != 0 ? options.log_n : ckks::kMinLogN;
+  const unsigned last = options.log_n != 0 ? options.log_n : ckks::kMaxLogN;
+  const unsigned depth = network.depth();
+  if (!may_fit(last, depth)) {  // before anything is measured: values of such depth may overflow
+    const auto available = static_cast<std::size_t>(ckks::max_log_qp(last) / (last + 8)) - 2;
+    throw UnsupportedModel(depth_needed(network) + ", N=2^" + std::to_string(last) + " has room for " +
+                           std::to_string(available) + " at 128 bits: use fewer layers");
+  }
   const auto inputs =
       options.calibration.empty() ? random_inputs(network, options.input_bound, kRandomInputs) : options.calibration;
   const std::vector<ValueStatistics> values = measure(network, inputs);
   const ErrorModel least = least_errors(network, values);
-  const unsigned first = options.log_n != 0 ? options.log_n : ckks::kMinLogN;
-  const unsigned last = options.log_n != 0 ? options.log_n : ckks::kMaxLogN;
-  const unsigned depth = network.depth();
   std::string reason;
   for (unsigned log_n = first; log_n <= last; ++log_n) {
+    if (!may_fit(log_n, depth)) continue;
     const std::string ring = "N=2^" + std::to_string(log_n);
-    if (!may_fit(log_n, depth)) {
-      const auto available = static_cast<std::size_t>(ckks::max_log_qp(log_n) / (log_n + 8)) - 2;
-      reason = depth_needed(network) + ", " + ring + " has room for " + std::to_string(available) +
-               " at 128 bits: use fewer layers";
-      continue;
-    }
     const auto too_imprecise = [&](const std::optional<ParameterChoice>& choice) {
       if (choice && choice->error <= options.precision) return false;
       reason = depth_needed(network) + "; at " + ring +
