@@ -75,9 +75,11 @@ void add_decrypt(CLI::App& app, Globals& globals) {
   command
       ->add_option(
           "--noise-bits", options->noise_bits,
-          "Noise flooding, for results that others will see: adds Gaussian noise of standard deviation 2^BITS "
-          "x 0.005 (the compiler's default bound of a logit's error) to every logit, because exact decryptions "
-          "tell about the key (IND-CPA^D)")
+          fmt::format(
+              "Noise flooding, for results that others will see: adds Gaussian noise of standard deviation 2^BITS "
+              "x {} (the compiler's default bound of a logit's error) to every logit, because exact decryptions "
+              "tell about the key (IND-CPA^D)",
+              compiler::Options{}.precision))
       ->check(CLI::Range(0.0, 64.0));
   command->add_option("--top", options->top, "Labels to print for each image")->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
