@@ -105,7 +105,10 @@ void add_memory_budget(CLI::App& command, std::uint64_t& budget) {
 }
 
 void add_compile_options(CLI::App& command, CompileOptions& options) {
-  command.add_option("--precision", options.precision, "Largest predicted standard deviation of a logit's error")
+  command
+      .add_option("--precision", options.precision,
+                  fmt::format("Largest predicted standard deviation of a logit's error (default: {})",
+                              compiler::Options{}.precision))
       ->check(CLI::PositiveNumber);
   command.add_option("--log-n", options.log_n, "Ring degree 2^N (default: the smallest that serves)")
       ->check(CLI::Range(12, 16));
