@@ -1,6 +1,7 @@
 #include "blindsight/ckks/key_switching.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "blindsight/base/parallel.h"
 #include "blindsight/ring/kernels.h"
@@ -130,14 +131,40 @@ std::size_t key_limb(const KeySwitchKey& key, unsigned level, std::size_t l) {
   return l <= level ? l : l + (key.level - level);
 }
 
+/// Words of a packed key that are made at a time: those of all digits stay in a core's cache until they are used.
+constexpr std::size_t kPackedChunk = 2048;
+
+/// Limb `limb` of Σ_d digit_d·b_d and of Σ_d digit_d·a_d.
 void multiply_limb(std::uint64_t* b, std::uint64_t* a, std::span<const std::uint64_t* const> digits,
-                   const KeySwitchKey& key, std::size_t limb, std::size_t n, const Modulus& q) {
-  std::vector<const std::uint64_t*> rows(2 * digits.size());
-  for (std::size_t d = 0; d < digits.size(); ++d) {
-    rows[d] = key.b[d].limb(limb);
-    rows[digits.size() + d] = key.a[d].limb(limb);
+                   const KeySwitchKey& key, const Context& context, std::size_t limb) {
+  const ring::Basis& basis = *context.extended_basis(key.level);
+  const std::size_t n = basis.n(), count = digits.size();
+  const Modulus& q = basis.modulus(limb);
+  std::vector<const std::uint64_t*> rows(2 * count);
+  if (!key.packed) {
+    for (std::size_t d = 0; d < count; ++d) {
+      rows[d] = key.b[d].limb(limb);
+      rows[count + d] = key.a[d].limb(limb);
+    }
+    kernels().dot_pair(b, a, digits.data(), rows.data(), rows.data() + count, count, n, q);
+    return;
   }
-  kernels().dot_pair(b, a, digits.data(), rows.data(), rows.data() + digits.size(), digits.size(), n, q);
+  const auto offsets = packed_offsets(basis);
+  const std::size_t chunk = std::min(n, kPackedChunk);
+  Words words(2 * count * chunk);
+  std::deque<UniformWords> uniform;
+  for (std::size_t d = 0; d < count; ++d) uniform.emplace_back(key.seed, d, limb, q);
+  for (std::size_t i = 0; i < 2 * count; ++i) rows[i] = words.data() + i * chunk;
+  std::vector<const std::uint64_t*> x(digits.begin(), digits.end());
+  for (std::size_t at = 0; at < n; at += chunk) {
+    for (std::size_t d = 0; d < count; ++d) {
+      const std::uint8_t* const packed = key.packed.get() + d * offsets.back() + offsets[limb];
+      kernels().unpack(words.data() + d * chunk, packed + packed_size(at, q.bits()), q.bits(), chunk, q.value());
+      uniform[d].next({words.data() + (count + d) * chunk, chunk});
+    }
+    kernels().dot_pair(b + at, a + at, x.data(), rows.data(), rows.data() + count, count, chunk, q);
+    for (auto& row : x) row += chunk;
+  }
 }
 
 }  // namespace
@@ -150,7 +177,7 @@ void KeySwitcher::inner_product(std::span<const EvalPoly> digits, const KeySwitc
     Words sums(2 * n);
     std::vector<const std::uint64_t*> x(digits.size());
     for (std::size_t d = 0; d < digits.size(); ++d) x[d] = digits[d].limb(l);
-    multiply_limb(sums.data(), sums.data() + n, x, key, key_limb(key, level, l), n, extended.modulus(l));
+    multiply_limb(sums.data(), sums.data() + n, x, key, *context_, key_limb(key, level, l));
     use(l, sums.data(), sums.data() + n);
   });
 }
@@ -162,8 +189,7 @@ KeySwitcher::Pair KeySwitcher::inner_product(std::span<const EvalPoly> digits, c
   parallel_for(extended->size(), [&](std::size_t l) {
     std::vector<const std::uint64_t*> x(digits.size());
     for (std::size_t d = 0; d < digits.size(); ++d) x[d] = digits[d].limb(l);
-    multiply_limb(result.first.limb(l), result.second.limb(l), x, key, key_limb(key, level, l), extended->n(),
-                  extended->modulus(l));
+    multiply_limb(result.first.limb(l), result.second.limb(l), x, key, *context_, key_limb(key, level, l));
   });
   return result;
 }
@@ -188,7 +214,7 @@ void KeySwitcher::switch_key(const EvalPoly& part, const KeySwitchKey& key, cons
         const bool own = l >= first_limb(level, d) && l < first_limb(level, d + 1);
         x[d] = own ? part.limb(l) : scratch.data() + (d * count + l - first) * n;
       }
-      multiply_limb(sums, sums + n, x, key, key_limb(key, level, l), n, extended.modulus(l));
+      multiply_limb(sums, sums + n, x, key, *context_, key_limb(key, level, l));
       use(l, sums, sums + n);
     }
   });

@@ -3,7 +3,6 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <optional>
 #include <string>
 
 #include "blindsight/base/error.h"
@@ -34,9 +33,18 @@ EvalPoly from_ternary(const ring::BasisPtr& basis, std::span<const std::int8_t> 
   return ring::to_eval(std::move(poly));
 }
 
+using Words = ring::AlignedVector<std::uint64_t>;
+
+/// Room for a packed key.
+std::shared_ptr<std::uint8_t> packed_room(std::size_t bytes) {
+  auto room = std::make_shared<ring::AlignedVector<std::uint8_t>>(bytes);
+  return {room, room->data()};
+}
+
 /// Switches from secret `from` to secret `to`, both over all of Q·P.
-KeySwitchKey make_switch_key(const Context& context, const EvalPoly& from, const EvalPoly& to, unsigned level) {
-  KeySwitchKey key{level, random_seed(), {}, {}};
+KeySwitchKey make_switch_key(const Context& context, const EvalPoly& from, const EvalPoly& to, unsigned level,
+                             KeyForm form) {
+  KeySwitchKey key{level, random_seed(), {}, {}, {}};
   const ring::BasisPtr& basis = context.extended_basis(level);
   const std::size_t n = basis->n(), limbs = basis->size();
   const std::size_t digits = context.digits(level), alpha = context.special_limbs(level);
@@ -45,9 +53,15 @@ KeySwitchKey make_switch_key(const Context& context, const EvalPoly& from, const
     Prng prng(random_seed());
     errors[d].emplace(sample_error_coefficients(n, prng));
   });
-  for (std::size_t d = 0; d < digits; ++d) {
-    key.a.push_back(EvalPoly::uninitialised(basis));
-    key.b.push_back(EvalPoly::uninitialised(basis));
+  const auto offsets = packed_offsets(*basis);
+  std::shared_ptr<std::uint8_t> packed;
+  if (form == KeyForm::kPacked) {
+    packed = packed_room(packed_key_bytes(context, level));
+  } else {
+    for (std::size_t d = 0; d < digits; ++d) {
+      key.a.push_back(EvalPoly::uninitialised(basis));
+      key.b.push_back(EvalPoly::uninitialised(basis));
+    }
   }
   const auto& kernels = ring::kernels();
   // b_d = e_d − a_d·to, and on the digit's own limbs + P·from: the gadget is 1 there and 0 on every other ciphertext
@@ -56,12 +70,12 @@ KeySwitchKey make_switch_key(const Context& context, const EvalPoly& from, const
     const std::size_t d = task / limbs, l = task % limbs;
     const std::size_t whole = l <= level ? l : l + (context.max_level() - level);  // that limb of Q·P
     const ring::Modulus& q = basis->modulus(l);
-    std::uint64_t* const a = key.a[d].limb(l);
-    std::uint64_t* const b = key.b[d].limb(l);
+    Words product(n), scratch(packed ? 2 * n : 0);
+    std::uint64_t* const a = packed ? scratch.data() : key.a[d].limb(l);
+    std::uint64_t* const b = packed ? scratch.data() + n : key.b[d].limb(l);
     sample_uniform_limb({a, n}, q, key.seed, d, l);
     errors[d]->reduce(b, q);
     kernels.ntt_forward(b, n, basis->tables(l));
-    ring::AlignedVector<std::uint64_t> product(n);
     kernels.mul(product.data(), a, to.limb(whole), n, q);
     kernels.sub(b, b, product.data(), n, q);
     if (l <= level && l / alpha == d) {
@@ -69,7 +83,10 @@ KeySwitchKey make_switch_key(const Context& context, const EvalPoly& from, const
       kernels.add(b, b, product.data(), n, q);
     }
     OPENSSL_cleanse(product.data(), product.size() * sizeof(std::uint64_t));
+    if (packed)
+      pack_words({packed.get() + d * offsets.back() + offsets[l], offsets[l + 1] - offsets[l]}, {b, n}, q.bits());
   });
+  key.packed = std::move(packed);
   return key;
 }
 
@@ -81,10 +98,10 @@ std::uint32_t inverse_element(const Context& context, std::uint32_t element) {
 }
 
 /// For X → X^g applied after the switch: from s to s(X^(g^-1)).
-KeySwitchKey make_galois_key(const SecretKey& secret, std::uint32_t element, unsigned level) {
+KeySwitchKey make_galois_key(const SecretKey& secret, std::uint32_t element, unsigned level, KeyForm form) {
   const Context& context = *secret.context();
   EvalPoly rotated = ring::automorphism(secret.poly(), context.automorphism_index(inverse_element(context, element)));
-  KeySwitchKey key = make_switch_key(context, secret.poly(), rotated, level);
+  KeySwitchKey key = make_switch_key(context, secret.poly(), rotated, level, form);
   rotated.wipe();
   return key;
 }
@@ -176,19 +193,64 @@ PublicKey make_public_key(const SecretKey& secret) {
   return key;
 }
 
-EvaluationKeys make_evaluation_keys(const SecretKey& secret, const KeyRequest& request) {
-  const ContextPtr& context = secret.context();
-  const KeyLevels wanted = key_levels(*context, request);
-  EvaluationKeys keys{context, {}, {}};
+std::vector<std::size_t> packed_offsets(const ring::Basis& basis) {
+  std::vector<std::size_t> offsets{0};
+  for (std::size_t i = 0; i < basis.size(); ++i) {
+    offsets.push_back(offsets.back() + packed_size(basis.n(), basis.modulus(i).bits()));
+  }
+  return offsets;
+}
+
+std::size_t packed_key_bytes(const Context& context, unsigned level) {
+  return context.digits(level) * packed_offsets(*context.extended_basis(level)).back();
+}
+
+KeySwitchKey expand(const KeySwitchKey& key, const Context& context) {
+  if (!key.packed) return key;
+  KeySwitchKey expanded{key.level, key.seed, {}, {}, {}};
+  const ring::BasisPtr& basis = context.extended_basis(key.level);
+  const std::size_t n = basis->n(), limbs = basis->size(), digits = context.digits(key.level);
+  const auto offsets = packed_offsets(*basis);
+  for (std::size_t d = 0; d < digits; ++d) {
+    expanded.b.push_back(EvalPoly::uninitialised(basis));
+    expanded.a.push_back(EvalPoly::uninitialised(basis));
+  }
+  parallel_for(digits * limbs, [&](std::size_t task) {
+    const std::size_t d = task / limbs, l = task % limbs;
+    const ring::Modulus& q = basis->modulus(l);
+    ring::kernels().unpack(expanded.b[d].limb(l), key.packed.get() + d * offsets.back() + offsets[l], q.bits(), n,
+                           q.value());
+    sample_uniform_limb({expanded.a[d].limb(l), n}, q, key.seed, d, l);
+  });
+  return expanded;
+}
+
+void make_evaluation_keys(const SecretKey& secret, const KeyRequest& request, KeyForm form, const UseKey& use) {
+  const Context& context = *secret.context();
+  const KeyLevels wanted = key_levels(context, request);
   if (!wanted.relinearisation.empty()) {
     EvalPoly squared = secret.poly();
     ring::mul_inplace(squared, secret.poly());
     for (const auto& [special_limbs, level] : wanted.relinearisation) {
-      keys.relinearisation.emplace(special_limbs, make_switch_key(*context, squared, secret.poly(), level));
+      use(std::nullopt, special_limbs, make_switch_key(context, squared, secret.poly(), level, form));
     }
     squared.wipe();
   }
-  for (const auto& [id, level] : wanted.galois) keys.galois.emplace(id, make_galois_key(secret, id.element, level));
+  for (const auto& [id, level] : wanted.galois) {
+    use(id, id.special_limbs, make_galois_key(secret, id.element, level, form));
+  }
+}
+
+EvaluationKeys make_evaluation_keys(const SecretKey& secret, const KeyRequest& request, KeyForm form) {
+  EvaluationKeys keys{secret.context(), {}, {}};
+  make_evaluation_keys(secret, request, form,
+                       [&](const std::optional<GaloisKeyId>& id, unsigned special_limbs, KeySwitchKey key) {
+                         if (id) {
+                           keys.galois.emplace(*id, std::move(key));
+                         } else {
+                           keys.relinearisation.emplace(special_limbs, std::move(key));
+                         }
+                       });
   return keys;
 }
 

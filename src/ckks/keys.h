@@ -3,7 +3,10 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "blindsight/ckks/ciphertext.h"
@@ -35,15 +38,32 @@ struct PublicKey {
   Seed seed;
 };
 
+/// How a key lies in memory. The results are the same.
+enum class KeyForm {
+  kPacked,    ///< as in its file: b without gaps, a as its seed; unpacked and expanded whenever it is used
+  kExpanded,  ///< whole words: about 2.6 times the bytes
+};
+
 /// Hybrid key-switching key (Han, Ki 2020): for every digit i an encryption (b_i, a_i) over extended_basis(level) of
 /// P·(Q_level/digit_i)-gadget times the old secret; a_i expand from `seed`, stream i. Serves the levels up to its own
 /// that use as many special limbs.
 struct KeySwitchKey {
   unsigned level = 0;
   Seed seed;
+  /// Expanded.
   std::vector<ring::EvalPoly> b;
   std::vector<ring::EvalPoly> a;
+  /// Or else all b_i, one after the other, each limb after limb, words of as many bits as the prime has; owns what it
+  /// points to, which may be a part of a file.
+  std::shared_ptr<const std::uint8_t> packed;
 };
+
+/// Where the limbs of a packed polynomial start, and the end of the last.
+std::vector<std::size_t> packed_offsets(const ring::Basis& basis);
+/// Bytes of all b_i of a packed key.
+std::size_t packed_key_bytes(const Context& context, unsigned level);
+/// The same key with its words in memory; itself where they are.
+KeySwitchKey expand(const KeySwitchKey& key, const Context& context);
 
 /// What a program needs. A key serves the levels that use as many special limbs as it was made for, up to its own.
 struct KeyRequest {
@@ -83,7 +103,12 @@ struct KeyLevels {
 KeyLevels key_levels(const Context& context, const KeyRequest& request);
 
 PublicKey make_public_key(const SecretKey& secret);
-EvaluationKeys make_evaluation_keys(const SecretKey& secret, const KeyRequest& request);
+EvaluationKeys make_evaluation_keys(const SecretKey& secret, const KeyRequest& request,
+                                    KeyForm form = KeyForm::kExpanded);
+/// The same, one key after the other in the order of EvaluationKeys, so that they need not be in memory together;
+/// relinearisation keys have no id.
+using UseKey = std::function<void(const std::optional<GaloisKeyId>& id, unsigned special_limbs, KeySwitchKey key)>;
+void make_evaluation_keys(const SecretKey& secret, const KeyRequest& request, KeyForm form, const UseKey& use);
 /// Throws KeyMismatch naming the first key that is absent or of too low a level.
 void require_keys(const EvaluationKeys& keys, const KeyRequest& request);
 

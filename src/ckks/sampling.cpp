@@ -12,6 +12,7 @@
 #include "blindsight/base/error.h"
 #include "blindsight/base/parallel.h"
 #include "blindsight/ckks/parameters.h"
+#include "blindsight/ring/kernels.h"
 
 namespace blindsight::ckks {
 
@@ -23,6 +24,18 @@ Seed random_seed() {
   return seed;
 }
 
+namespace {
+
+/// Looked up once: OpenSSL 3 takes microseconds for it.
+const EVP_CIPHER* cipher() {
+  static const EVP_CIPHER* const fetched = EVP_CIPHER_fetch(nullptr, "AES-256-CTR", nullptr);
+  return fetched;
+}
+
+constexpr std::array<std::uint8_t, 32768> kZeros{};
+
+}  // namespace
+
 struct Prng::State {
   EVP_CIPHER_CTX* cipher = EVP_CIPHER_CTX_new();
   ~State() { EVP_CIPHER_CTX_free(cipher); }
@@ -32,8 +45,8 @@ struct Prng::State {
 Prng::Prng(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<State>()) {
   std::array<std::uint8_t, 16> counter{};
   for (std::size_t i = 0; i < 8; ++i) counter[i] = static_cast<std::uint8_t>(stream >> (56 - 8 * i));
-  if (!state_->cipher ||
-      EVP_EncryptInit_ex(state_->cipher, EVP_aes_256_ctr(), nullptr, seed.data(), counter.data()) != 1) {
+  if (!state_->cipher || !cipher() ||
+      EVP_EncryptInit_ex2(state_->cipher, cipher(), seed.data(), counter.data(), nullptr) != 1) {
     throw Error("OpenSSL can't start AES-256-CTR");
   }
 }
@@ -41,10 +54,13 @@ Prng::Prng(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<Sta
 Prng::~Prng() = default;  // EVP_CIPHER_CTX_free wipes the key schedule
 
 void Prng::fill(std::span<std::uint8_t> out) {
-  std::memset(out.data(), 0, out.size());
-  int written = 0;
-  if (EVP_EncryptUpdate(state_->cipher, out.data(), &written, out.data(), static_cast<int>(out.size())) != 1) {
-    throw Error("OpenSSL's AES-256-CTR failed");
+  while (!out.empty()) {
+    const std::size_t size = std::min(out.size(), kZeros.size());
+    int written = 0;
+    if (EVP_EncryptUpdate(state_->cipher, out.data(), &written, kZeros.data(), static_cast<int>(size)) != 1) {
+      throw Error("OpenSSL's AES-256-CTR failed");
+    }
+    out = out.subspan(size);
   }
 }
 
@@ -70,15 +86,6 @@ class WordStream {
   std::array<std::uint64_t, 512> block_{};
   std::size_t used_ = block_.size();
 };
-
-void fill_uniform(std::uint64_t* out, std::size_t n, std::uint64_t q, Prng& prng) {
-  WordStream words(prng);
-  const std::uint64_t mask = (std::uint64_t{1} << std::bit_width(q)) - 1;
-  for (std::size_t i = 0; i < n;) {
-    out[i] = words.next() & mask;
-    i += out[i] < q;
-  }
-}
 
 /// All limbs of a small polynomial.
 ring::CoeffPoly reduced(ring::BasisPtr basis, const SmallCoefficients& small) {
@@ -115,10 +122,39 @@ void SmallCoefficients::reduce(std::uint64_t* out, const ring::Modulus& q) const
   }
 }
 
+UniformWords::UniformWords(const Seed& seed, std::uint64_t stream, std::size_t limb, const ring::Modulus& q)
+    : prng_(seed, (stream << 16) + limb), q_(q.value()), bits_(q.bits()) {}
+
+void UniformWords::next(std::span<std::uint64_t> out) {
+  constexpr std::size_t kMost = 2048;  // words made at a time
+  std::array<std::uint8_t, kMost * ring::kMaxPrimeBits / 8> stream;
+  alignas(64) std::array<std::uint64_t, kMost> words;
+  while (!out.empty()) {
+    if (!spare_.empty()) {
+      const std::size_t count = std::min(spare_.size(), out.size());
+      std::copy_n(spare_.begin(), count, out.begin());
+      spare_.erase(spare_.begin(), spare_.begin() + static_cast<std::ptrdiff_t>(count));
+      out = out.subspan(count);
+      continue;
+    }
+    const std::size_t count = std::min((out.size() + 15) / 16 * 16, kMost);
+    const std::span key_stream = std::span(stream).first(packed_size(count, bits_));
+    prng_.fill(key_stream);
+    const bool fits = count <= out.size() && reinterpret_cast<std::uintptr_t>(out.data()) % 64 == 0;
+    std::uint64_t* const to = fits ? out.data() : words.data();
+    if (ring::kernels().unpack(to, key_stream.data(), bits_, count, q_) && fits) {
+      out = out.subspan(count);
+      continue;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (to[i] < q_) spare_.push_back(to[i]);
+    }
+  }
+}
+
 void sample_uniform_limb(std::span<std::uint64_t> out, const ring::Modulus& q, const Seed& seed, std::uint64_t stream,
                          std::size_t limb) {
-  Prng prng(seed, (stream << 16) + limb);
-  fill_uniform(out.data(), out.size(), q.value(), prng);
+  UniformWords(seed, stream, limb, q).next(out);
 }
 
 ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream) {

@@ -30,6 +30,21 @@ class Prng {
   std::unique_ptr<State> state_;
 };
 
+/// One limb of a uniform polynomial, a piece at a time: the key stream of (seed, (stream << 16) + limb), cut into words
+/// of as many bits as the prime has, lowest first, without those that are not below the prime.
+class UniformWords {
+ public:
+  UniformWords(const Seed& seed, std::uint64_t stream, std::size_t limb, const ring::Modulus& q);
+  /// The next words: a multiple of 16, 64-byte aligned.
+  void next(std::span<std::uint64_t> out);
+
+ private:
+  Prng prng_;
+  std::uint64_t q_;
+  unsigned bits_;
+  std::vector<std::uint64_t> spare_;  // made but not handed out yet
+};
+
 /// Uniform in [0, q) for every limb by rejection, directly in the evaluation domain; limb i uses stream
 /// (stream << 16) + i, so that limbs expand in parallel and a truncated basis gives a prefix.
 ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream = 0);

@@ -1,20 +1,23 @@
 #include "blindsight/ckks/serialise.h"
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 
 #include "blindsight/base/error.h"
+#include "blindsight/base/file.h"
 #include "blindsight/base/parallel.h"
+#include "blindsight/ring/kernels.h"
 
 namespace blindsight::ckks {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> kMagic{'B', 'L', 'S', 'I', 'G', 'H', 'T', 0};
-constexpr std::uint16_t kVersion = 2;
+constexpr std::uint16_t kVersion = 3;
 // Magic, version, kind, a zero byte, fingerprint, payload length.
 constexpr std::size_t kHeaderBytes = 8 + 2 + 1 + 1 + 32 + 8;
 constexpr std::size_t kTrailerBytes = 16;
@@ -26,28 +29,59 @@ struct WipedBytes {
   ~WipedBytes() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 };
 
-std::array<std::uint8_t, kTrailerBytes> checksum(std::span<const std::uint8_t> data) {
-  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest;
-  SHA256(data.data(), data.size(), digest.data());
-  std::array<std::uint8_t, kTrailerBytes> out;
-  std::copy_n(digest.begin(), out.size(), out.begin());
-  return out;
-}
+using Checksum = std::array<std::uint8_t, kTrailerBytes>;
 
-std::size_t poly_bytes(const ring::Basis& basis) {
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < basis.size(); ++i) bytes += packed_size(basis.n(), basis.modulus(i).bits());
-  return bytes;
-}
-
-// Where every limb starts among the packed bytes, and the end of the last.
-std::vector<std::size_t> limb_offsets(const ring::Basis& basis) {
-  std::vector<std::size_t> offsets{0};
-  for (std::size_t i = 0; i < basis.size(); ++i) {
-    offsets.push_back(offsets.back() + packed_size(basis.n(), basis.modulus(i).bits()));
+/// SHA-256 of what it is fed, the first half.
+class Hash {
+ public:
+  Hash() : context_(EVP_MD_CTX_new()) {
+    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) fail();
   }
-  return offsets;
+  void feed(std::span<const std::uint8_t> data) {
+    if (EVP_DigestUpdate(context_.get(), data.data(), data.size()) != 1) fail();
+  }
+  Checksum finish() {
+    std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest;
+    if (EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) != 1) fail();
+    Checksum out;
+    std::copy_n(digest.begin(), out.size(), out.begin());
+    return out;
+  }
+
+ private:
+  [[noreturn]] static void fail() { throw Error("OpenSSL's SHA-256 failed"); }
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+};
+
+/// Pages of a mapped file that are read before they are given back.
+constexpr std::size_t kReadAhead = std::size_t{16} << 20;
+
+/// Of a file in memory, or of one that is mapped and need not stay.
+Checksum checksum(std::span<const std::uint8_t> data, const MappedFile* forget) {
+  Hash hash;
+  for (std::size_t at = 0; at < data.size(); at += kReadAhead) {
+    const auto piece = data.subspan(at, std::min(kReadAhead, data.size() - at));
+    hash.feed(piece);
+    if (forget != nullptr) forget->forget(piece);
+  }
+  return hash.finish();
 }
+
+Bytes file_header(Kind kind, const Fingerprint& fingerprint, std::uint64_t payload_bytes) {
+  ByteWriter header;
+  header.raw(kMagic);
+  header.u16(kVersion);
+  header.u8(static_cast<std::uint8_t>(kind));
+  header.u8(0);
+  header.raw(fingerprint);
+  header.u64(payload_bytes);
+  return header.take();
+}
+
+std::size_t poly_bytes(const ring::Basis& basis) { return packed_offsets(basis).back(); }
 
 unsigned read_level(ByteReader& in, const Context& context) {
   const unsigned level = in.u8();
@@ -75,7 +109,7 @@ constexpr std::size_t kCiphertextHead = 1 + 8;
 constexpr std::size_t kSeedBytes = 32;
 
 std::size_t key_bytes(const Context& context, unsigned level) {
-  return 1 + kSeedBytes + context.digits(level) * poly_bytes(*context.extended_basis(level));
+  return 1 + kSeedBytes + packed_key_bytes(context, level);
 }
 
 std::size_t least_key_bytes(const Context& context) {
@@ -84,39 +118,70 @@ std::size_t least_key_bytes(const Context& context) {
   return least;
 }
 
-void write_key(ByteWriter& out, const KeySwitchKey& key) {
+void write_key(ByteWriter& out, const KeySwitchKey& key, const Context& context) {
   out.u8(static_cast<std::uint8_t>(key.level));
   out.raw(key.seed);
+  if (key.packed) out.raw({key.packed.get(), packed_key_bytes(context, key.level)});
   for (const auto& b : key.b) write(out, b);
 }
 
-// A key whose polynomials are still packed; its length is checked.
-struct PackedKey {
+/// A key whose polynomials are still packed in a file; its length is checked, its words are not.
+struct FoundKey {
   unsigned level;
   Seed seed;
   std::span<const std::uint8_t> polys;
   KeySwitchKey* into;
 };
 
-PackedKey read_packed_key(ByteReader& in, const Context& context) {
-  PackedKey key{};
+FoundKey read_packed_key(ByteReader& in, const Context& context) {
+  FoundKey key{};
   key.level = read_level(in, context);
   key.seed = read_seed(in);
-  key.polys = in.raw(context.digits(key.level) * poly_bytes(*context.extended_basis(key.level)));
+  key.polys = in.raw(packed_key_bytes(context, key.level));
   return key;
 }
 
-void unpack(const PackedKey& packed, const Context& context) {
-  const auto& basis = context.extended_basis(packed.level);
-  ByteReader in(packed.polys, "evaluation keys");
-  KeySwitchKey& key = *packed.into;
-  key.level = packed.level;
-  key.seed = packed.seed;
-  for (std::size_t i = 0; i < context.digits(packed.level); ++i) {
-    key.b.push_back(read_poly(in, basis));
-    key.a.push_back(sample_uniform(basis, packed.seed, i));
+/// Throws FormatError where a word is not below its prime.
+void check_words(const FoundKey& key, const Context& context, ByteReader& in) {
+  const ring::Basis& basis = *context.extended_basis(key.level);
+  const auto offsets = packed_offsets(basis);
+  constexpr std::size_t kChunk = 4096;
+  static_assert(kChunk <= std::size_t{1} << kMinLogN);
+  alignas(64) std::array<std::uint64_t, kChunk> words;
+  for (std::size_t i = 0; i < context.digits(key.level) * basis.size(); ++i) {
+    const std::size_t l = i % basis.size();
+    const ring::Modulus& q = basis.modulus(l);
+    const std::uint8_t* const limb = key.polys.data() + i / basis.size() * offsets.back() + offsets[l];
+    for (std::size_t at = 0; at < basis.n(); at += kChunk) {
+      if (!ring::kernels().unpack(words.data(), limb + packed_size(at, q.bits()), q.bits(), kChunk, q.value())) {
+        in.fail("a word of limb " + std::to_string(l) + " is not below the prime " + std::to_string(q.value()));
+      }
+    }
   }
-  in.finish();
+}
+
+/// Where keys come from and how they are to lie in memory.
+struct KeySource {
+  KeyForm form = KeyForm::kExpanded;
+  std::shared_ptr<const MappedFile> file;  ///< packed keys stay there; null: they are copied
+};
+
+void take(const FoundKey& found, const KeySource& source, const Context& context, ByteReader& in) {
+  check_words(found, context, in);
+  KeySwitchKey packed{found.level, found.seed, {}, {}, {}};
+  if (source.form == KeyForm::kExpanded) {
+    packed.packed = {std::shared_ptr<const void>{}, found.polys.data()};  // for a moment
+    *found.into = expand(packed, context);
+    if (source.file) source.file->forget(found.polys);
+    return;
+  }
+  if (source.file) {
+    packed.packed = {source.file, found.polys.data()};
+  } else {
+    auto own = std::make_shared<ring::AlignedVector<std::uint8_t>>(found.polys.begin(), found.polys.end());
+    packed.packed = {own, own->data()};
+  }
+  *found.into = std::move(packed);
 }
 
 // Galois elements are odd, below 2N, and never 1 (which needs no key).
@@ -200,23 +265,19 @@ const char* name(Kind kind) {
 }
 
 Bytes seal_file(Kind kind, const Fingerprint& fingerprint, std::span<const std::uint8_t> payload) {
-  ByteWriter header;
-  header.raw(kMagic);
-  header.u16(kVersion);
-  header.u8(static_cast<std::uint8_t>(kind));
-  header.u8(0);
-  header.raw(fingerprint);
-  header.u64(payload.size());
+  const Bytes header = file_header(kind, fingerprint, payload.size());
   // Sized once: a buffer that grew would leave copies of a secret payload behind.
   Bytes file(kHeaderBytes + payload.size() + kTrailerBytes);
-  auto at = std::copy(header.bytes().begin(), header.bytes().end(), file.begin());
+  auto at = std::copy(header.begin(), header.end(), file.begin());
   at = std::copy(payload.begin(), payload.end(), at);
-  const auto sum = checksum(std::span(file).first(kHeaderBytes + payload.size()));
+  const auto sum = checksum(std::span(file).first(kHeaderBytes + payload.size()), nullptr);
   std::copy(sum.begin(), sum.end(), at);
   return file;
 }
 
-OpenedFile open_file(std::span<const std::uint8_t> file, Kind kind, const std::string& what) {
+namespace {
+
+OpenedFile open_file(std::span<const std::uint8_t> file, Kind kind, const std::string& what, const MappedFile* forget) {
   ByteReader in(file, what);
   const std::size_t shown = std::min(file.size(), kMagic.size());
   if (shown == 0) in.fail("empty");
@@ -245,9 +306,15 @@ OpenedFile open_file(std::span<const std::uint8_t> file, Kind kind, const std::s
   opened.payload = in.raw(static_cast<std::size_t>(length));
   const auto sum = in.raw(kTrailerBytes);
   in.finish();
-  const auto expected = checksum(file.first(file.size() - kTrailerBytes));
+  const auto expected = checksum(file.first(file.size() - kTrailerBytes), forget);
   if (!std::equal(sum.begin(), sum.end(), expected.begin())) in.fail("altered: the checksum does not match");
   return opened;
+}
+
+}  // namespace
+
+OpenedFile open_file(std::span<const std::uint8_t> file, Kind kind, const std::string& what) {
+  return open_file(file, kind, what, nullptr);
 }
 
 std::span<const std::uint8_t> open_file(std::span<const std::uint8_t> file, Kind kind, const Context& context,
@@ -260,7 +327,7 @@ std::span<const std::uint8_t> open_file(std::span<const std::uint8_t> file, Kind
 }
 
 void write(ByteWriter& out, const ring::EvalPoly& poly) {
-  const auto offsets = limb_offsets(*poly.basis());
+  const auto offsets = packed_offsets(*poly.basis());
   const auto target = out.extend(offsets.back());
   parallel_for(poly.limbs(), [&](std::size_t i) {
     pack_words(target.subspan(offsets[i], offsets[i + 1] - offsets[i]), std::span(poly.limb(i), poly.n()),
@@ -269,7 +336,7 @@ void write(ByteWriter& out, const ring::EvalPoly& poly) {
 }
 
 ring::EvalPoly read_poly(ByteReader& in, const ring::BasisPtr& basis) {
-  const auto offsets = limb_offsets(*basis);
+  const auto offsets = packed_offsets(*basis);
   const auto source = in.raw(offsets.back());
   ring::EvalPoly poly = ring::EvalPoly::uninitialised(basis);
   parallel_for(basis->size(), [&](std::size_t i) {
@@ -358,42 +425,50 @@ PublicKey read_public_key(ByteReader& in, const Context& context) {
 
 void write(ByteWriter& out, const EvaluationKeys& keys) {
   out.u8(static_cast<std::uint8_t>(keys.relinearisation.size()));
-  for (const auto& [special_limbs, key] : keys.relinearisation) write_key(out, key);
+  for (const auto& [special_limbs, key] : keys.relinearisation) write_key(out, key, *keys.context);
   out.u32(static_cast<std::uint32_t>(keys.galois.size()));
   for (const auto& [id, key] : keys.galois) {
     out.u32(id.element);
-    write_key(out, key);
+    write_key(out, key, *keys.context);
   }
 }
 
-EvaluationKeys read_evaluation_keys(ByteReader& in, ContextPtr context) {
+namespace {
+
+EvaluationKeys read_keys(ByteReader& in, ContextPtr context, const KeySource& source) {
   EvaluationKeys keys;
   keys.context = std::move(context);
-  std::vector<PackedKey> packed;
+  std::vector<FoundKey> found;
   const unsigned relinearisations = in.u8();
   unsigned previous = 0;
   for (unsigned i = 0; i < relinearisations; ++i) {
-    PackedKey key = read_packed_key(in, *keys.context);
+    FoundKey key = read_packed_key(in, *keys.context);
     const auto special_limbs = static_cast<unsigned>(keys.context->special_limbs(key.level));
     if (special_limbs <= previous) in.fail("the relinearisation keys are not in rising order of their special limbs");
     previous = special_limbs;
     key.into = &keys.relinearisation[special_limbs];
-    packed.push_back(key);
+    found.push_back(key);
   }
   const std::size_t count = in.count(4 + least_key_bytes(*keys.context));
   GaloisKeyId last;
   for (std::size_t i = 0; i < count; ++i) {
     GaloisKeyId id{read_galois_element(in, *keys.context), 0};
-    PackedKey key = read_packed_key(in, *keys.context);
+    FoundKey key = read_packed_key(in, *keys.context);
     id.special_limbs = static_cast<unsigned>(keys.context->special_limbs(key.level));
     if (id <= last) in.fail("the Galois keys are not in rising order of their elements and special limbs");
     last = id;
     key.into = &keys.galois[id];
-    packed.push_back(key);
+    found.push_back(key);
   }
   // Every length is checked: only now are the polynomials made.
-  parallel_for(packed.size(), [&](std::size_t i) { unpack(packed[i], *keys.context); });
+  parallel_for(found.size(), [&](std::size_t i) { take(found[i], source, *keys.context, in); });
   return keys;
+}
+
+}  // namespace
+
+EvaluationKeys read_evaluation_keys(ByteReader& in, ContextPtr context, KeyForm form) {
+  return read_keys(in, std::move(context), {form, nullptr});
 }
 
 void write(ByteWriter& out, const KeyRequest& request) {
@@ -458,12 +533,66 @@ Bytes write_evaluation_keys_file(const EvaluationKeys& keys) {
   return seal_file(Kind::kEvaluationKeys, keys.context->fingerprint(), out.bytes());
 }
 
-EvaluationKeys read_evaluation_keys_file(std::span<const std::uint8_t> file, const std::string& what) {
-  const OpenedFile opened = open_file(file, Kind::kEvaluationKeys, what);
+namespace {
+
+EvaluationKeys read_keys_file(std::span<const std::uint8_t> file, const std::string& what, const KeySource& source) {
+  // What stays packed stays in memory; else it need not be there beside the keys.
+  const MappedFile* const forget = source.form == KeyForm::kExpanded ? source.file.get() : nullptr;
+  const OpenedFile opened = open_file(file, Kind::kEvaluationKeys, what, forget);
   ByteReader in(opened.payload, what);
-  EvaluationKeys keys = read_evaluation_keys(in, read_context(in, opened.fingerprint));
+  EvaluationKeys keys = read_keys(in, read_context(in, opened.fingerprint), source);
   in.finish();
   return keys;
+}
+
+}  // namespace
+
+EvaluationKeys read_evaluation_keys_file(std::span<const std::uint8_t> file, const std::string& what, KeyForm form) {
+  return read_keys_file(file, what, {form, nullptr});
+}
+
+EvaluationKeys load_evaluation_keys(const std::filesystem::path& path, KeyForm form) {
+  const auto file = std::make_shared<const MappedFile>(path);
+  return read_keys_file(file->bytes(), path.string(), {form, file});
+}
+
+std::size_t save_new_evaluation_keys(const std::filesystem::path& path, const SecretKey& secret,
+                                     const KeyRequest& request) {
+  const Context& context = *secret.context();
+  const KeyLevels wanted = key_levels(context, request);
+  const std::size_t size = evaluation_key_bytes(context, request);
+  FileWriter out(path);
+  Hash hash;
+  const auto write_piece = [&](std::span<const std::uint8_t> bytes) {
+    hash.feed(bytes);
+    out.write(bytes);
+  };
+  write_piece(file_header(Kind::kEvaluationKeys, context.fingerprint(), size - kHeaderBytes - kTrailerBytes));
+  ByteWriter head;
+  context.write(head);
+  head.u8(static_cast<std::uint8_t>(wanted.relinearisation.size()));
+  bool galois = false;
+  const auto begin_galois = [&] {
+    if (!galois) head.u32(static_cast<std::uint32_t>(wanted.galois.size()));
+    galois = true;
+  };
+  make_evaluation_keys(secret, request, KeyForm::kPacked,
+                       [&](const std::optional<GaloisKeyId>& id, unsigned, const KeySwitchKey& key) {
+                         if (id) {
+                           begin_galois();
+                           head.u32(id->element);
+                         }
+                         head.u8(static_cast<std::uint8_t>(key.level));
+                         head.raw(key.seed);
+                         write_piece(head.take());
+                         head = {};
+                         write_piece({key.packed.get(), packed_key_bytes(context, key.level)});
+                       });
+  begin_galois();
+  write_piece(head.bytes());
+  out.write(hash.finish());
+  out.commit();
+  return size;
 }
 
 Bytes write_input_file(const Context& context, std::span<const SeededCiphertext> inputs) {

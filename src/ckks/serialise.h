@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,9 +48,9 @@ void write(ByteWriter& out, const SecretKey& secret);
 SecretKey read_secret_key(ByteReader& in, ContextPtr context);
 void write(ByteWriter& out, const PublicKey& key);
 PublicKey read_public_key(ByteReader& in, const Context& context);
-/// The seeded halves are left out and expanded on reading.
+/// The seeded halves are left out.
 void write(ByteWriter& out, const EvaluationKeys& keys);
-EvaluationKeys read_evaluation_keys(ByteReader& in, ContextPtr context);
+EvaluationKeys read_evaluation_keys(ByteReader& in, ContextPtr context, KeyForm form = KeyForm::kExpanded);
 void write(ByteWriter& out, const KeyRequest& request);
 KeyRequest read_key_request(ByteReader& in, const Context& context);
 
@@ -64,7 +65,16 @@ Bytes write_secret_key_file(const SecretKey& secret);
 SecretKey read_secret_key_file(std::span<const std::uint8_t> file, const std::string& what = "secret key");
 Bytes write_evaluation_keys_file(const EvaluationKeys& keys);
 EvaluationKeys read_evaluation_keys_file(std::span<const std::uint8_t> file,
-                                         const std::string& what = "evaluation keys");
+                                         const std::string& what = "evaluation keys",
+                                         KeyForm form = KeyForm::kExpanded);
+/// From a file that is never in memory beside the keys: packed keys are used where the file is mapped (it must not be
+/// changed in place while they live), expanded ones made from one part of it after the other, all after its checksum
+/// was verified. Throws IoError too.
+EvaluationKeys load_evaluation_keys(const std::filesystem::path& path, KeyForm form);
+/// Makes the keys one by one straight into a file, the same as write_evaluation_keys_file(make_evaluation_keys(…));
+/// returns its size.
+std::size_t save_new_evaluation_keys(const std::filesystem::path& path, const SecretKey& secret,
+                                     const KeyRequest& request);
 Bytes write_input_file(const Context& context, std::span<const SeededCiphertext> inputs);
 std::vector<SeededCiphertext> read_input_file(std::span<const std::uint8_t> file, const Context& context,
                                               const std::string& what = "encrypted input");

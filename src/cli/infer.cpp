@@ -14,6 +14,7 @@
 #include "blindsight/cli/progress.h"
 #include "blindsight/cli/report.h"
 #include "blindsight/cli/zoo.h"
+#include "blindsight/ring/aligned.h"
 #include "blindsight/runtime/executor.h"
 
 namespace blindsight::cli {
@@ -32,13 +33,15 @@ struct Options {
 void infer(const Options& options) {
   auto plan = std::make_shared<const compiler::Plan>(compiler::read_plan(read_file(options.plan)));
   const auto context = ckks::Context::create(plan->program.parameters);
-  const ckks::EvaluationKeys keys = ckks::read_evaluation_keys_file(read_file(options.keys), options.keys.string());
+  compiler::MemoryPlan memory = compiler::plan_memory(plan->program, *context, options.memory_budget);
+  const ckks::EvaluationKeys keys = ckks::load_evaluation_keys(options.keys, memory.key_form);
   ckks::require_same_context(*context, *keys.context, "the evaluation keys");
   ckks::require_keys(keys, plan->program.keys);
   const auto inputs = ckks::read_input_file(read_file(options.input), *context, options.input.string());
   const std::size_t each = plan->program.input_ciphertexts();
   const std::size_t images = images_in(inputs.size(), each, options.input.string());
-  const runtime::Executor executor(context, {plan, &plan->program}, options.memory_budget);
+  const runtime::Executor executor(context, {plan, &plan->program}, std::move(memory));
+  ring::drop_cached_blocks();  // of loading and encoding: the run needs others
 
   Stopwatch watch;
   std::vector<ckks::Ciphertext> results;

@@ -40,14 +40,14 @@ void keygen(const Options& options) {
   Stopwatch watch;
   const auto context = ckks::Context::create(manifest.parameters);
   const ckks::SecretKey secret(context);
-  const Bytes keys = ckks::write_evaluation_keys_file(ckks::make_evaluation_keys(secret, manifest.keys));
   const Bytes copy = compiler::write_manifest(manifest);
   make_directory(options.output);
+  const std::size_t key_bytes =
+      ckks::save_new_evaluation_keys(options.output / kEvaluationKeysFile, secret, manifest.keys);
   write_secret(secret_file, secret);
-  write_file(options.output / kEvaluationKeysFile, keys);
   write_file(options.output / kManifestFile, copy);
   fmt::print("wrote {} (keep it) and {} ({}; for the server) in {}\n", secret_file.string(),
-             (options.output / kEvaluationKeysFile).string(), human_bytes(static_cast<double>(keys.size())),
+             (options.output / kEvaluationKeysFile).string(), human_bytes(static_cast<double>(key_bytes)),
              human_ms(watch.lap_ms()));
 }
 

@@ -9,10 +9,12 @@ Session::Session(compiler::Program program, const std::string& card_json, std::u
       client_(compiler::make_manifest(*program_, card_json)),
       secret_(client_.context()) {
   Stopwatch watch;
+  compiler::MemoryPlan memory = compiler::plan_memory(*program_, *client_.context(), memory_budget);
+  watch.lap_ms();
   secret_ = ckks::SecretKey(client_.context());
-  keys_ = ckks::make_evaluation_keys(secret_, client_.manifest().keys);
+  keys_ = ckks::make_evaluation_keys(secret_, client_.manifest().keys, memory.key_form);
   keygen_ms_ = watch.lap_ms();
-  executor_ = std::make_unique<const runtime::Executor>(client_.context(), program_, memory_budget);
+  executor_ = std::make_unique<const runtime::Executor>(client_.context(), program_, std::move(memory));
   load_ms_ = watch.lap_ms();
 }
 

@@ -6,6 +6,8 @@
 #include <set>
 #include <tuple>
 
+#include "blindsight/base/parallel.h"
+
 namespace blindsight::compiler {
 
 namespace {
@@ -16,13 +18,24 @@ std::size_t extended_limbs(const ckks::Context& context, unsigned level) {
   return level + 1 + context.special_limbs(level);
 }
 
-std::size_t key_bytes(const Program& program, const ckks::Context& context) {
-  std::size_t limbs = 0;
-  const auto add = [&](unsigned level) { limbs += 2 * context.digits(level) * extended_limbs(context, level); };
+/// Expanded keys up to this size are used as they are: the caches of a processor hold a good part of them.
+constexpr std::size_t kSmallKeys = std::size_t{256} << 20;
+
+/// Bytes of all keys in either form.
+struct KeyBytes {
+  std::size_t packed = 0, expanded = 0;
+};
+
+KeyBytes key_bytes(const Program& program, const ckks::Context& context) {
+  KeyBytes bytes;
+  const auto add = [&](unsigned level) {
+    bytes.packed += ckks::packed_key_bytes(context, level);
+    bytes.expanded += 2 * context.digits(level) * extended_limbs(context, level) * limb_bytes(context);
+  };
   const ckks::KeyLevels keys = ckks::key_levels(context, required_keys(program));
   for (const auto& [special_limbs, level] : keys.relinearisation) add(level);
   for (const auto& [id, level] : keys.galois) add(level);
-  return limbs * limb_bytes(context);
+  return bytes;
 }
 
 std::size_t program_bytes(const Program& program) {
@@ -36,17 +49,34 @@ std::size_t program_bytes(const Program& program) {
   return bytes;
 }
 
-/// Limbs that an operation holds besides its inputs and outputs.
-std::size_t temporary_limbs(const Program& program, const ckks::Context& context, const Op& op) {
+/// Bytes that an operation takes besides its inputs and outputs.
+std::size_t temporary_bytes(const Program& program, const ckks::Context& context, const Op& op) {
   const std::size_t extended = extended_limbs(context, op.level);
   const std::size_t digits = context.digits(op.level);
-  if (op.kind == OpKind::kSquare) return op.level + 1 + (digits + 2) * extended;
+  if (op.kind == OpKind::kSquare) return (op.level + 1 + (digits + 2) * extended) * limb_bytes(context);
   if (op.kind != OpKind::kLinearMap) return 0;
   const Map& map = program.maps[op.operand];
   std::set<std::pair<std::uint32_t, int>> babies;
   for (const auto& term : map.plan.terms) babies.emplace(term.input, term.baby);
-  // Rotated inputs and sums over Q·P, and the digits of one polynomial.
-  return (2 * babies.size() + 4 + digits) * extended;
+  // Rotated inputs, inner sums made together, the total and a part of it over Q·P, and the digits of one polynomial.
+  constexpr std::size_t kSumsTogether = 8;
+  std::set<std::pair<std::uint32_t, int>> giants;
+  for (const auto& term : map.plan.terms) giants.emplace(term.output, term.giant);
+  const std::size_t sums = std::min(giants.size(), kSumsTogether);
+  const std::size_t limbs = (2 * (babies.size() + sums + map.plan.outputs + 1) + digits) * extended;
+  // Weights encoded as they are used: a limb of each for every thread, and their coefficients.
+  constexpr std::size_t kTermsTogether = 256;
+  std::size_t period = 0;
+  for (const auto& diagonal : map.diagonals) period = std::max<std::size_t>(period, diagonal.period());
+  const std::size_t weights = std::min(map.plan.terms.size(), kTermsTogether) * period;
+  return limbs * limb_bytes(context) + weights * (static_cast<std::size_t>(thread_count()) * sizeof(std::uint64_t) + 4);
+}
+
+/// Tables, indices of automorphisms, the process itself, and freed memory that is kept for the next use.
+std::size_t standing_bytes(const Program& program, const ckks::Context& context) {
+  constexpr std::size_t kProcess = std::size_t{32} << 20, kTablesOfAPrime = 2;  // limbs
+  const std::size_t indices = ckks::key_levels(context, required_keys(program)).galois.size() * context.n() * 4;
+  return kProcess + indices + kTablesOfAPrime * context.full_basis()->size() * limb_bytes(context);
 }
 
 std::size_t working_bytes(const Program& program, const ckks::Context& context) {
@@ -66,7 +96,7 @@ std::size_t working_bytes(const Program& program, const ckks::Context& context) 
   for (std::size_t i = 0; i < program.ops.size(); ++i) {
     const Op& op = program.ops[i];
     for (const std::uint32_t v : op.outputs) alive += limbs[v];
-    most = std::max(most, alive + temporary_limbs(program, context, op));
+    most = std::max(most, alive * limb_bytes(context) + temporary_bytes(program, context, op));
     const auto release = [&](std::uint32_t v) {
       if (last_use[v] != i) return;
       alive -= limbs[v];
@@ -75,7 +105,7 @@ std::size_t working_bytes(const Program& program, const ckks::Context& context) 
     for (const std::uint32_t v : op.inputs) release(v);
     for (const std::uint32_t v : op.outputs) release(v);
   }
-  return most * limb_bytes(context);
+  return most + most / 16 + standing_bytes(program, context);  // blocks are rounded up
 }
 
 /// Encoded weights of one operation.
@@ -113,7 +143,9 @@ std::vector<Item> items(const Program& program, const ckks::Context& context) {
 
 MemoryPlan plan_memory(const Program& program, const ckks::Context& context, std::size_t budget) {
   MemoryPlan plan;
-  plan.keys = key_bytes(program, context);
+  const KeyBytes keys = key_bytes(program, context);
+  plan.key_form = keys.expanded <= kSmallKeys ? ckks::KeyForm::kExpanded : ckks::KeyForm::kPacked;
+  plan.keys = plan.key_form == ckks::KeyForm::kExpanded ? keys.expanded : keys.packed;
   plan.program = program_bytes(program);
   plan.working = working_bytes(program, context);
   plan.kept.assign(program.ops.size(), false);

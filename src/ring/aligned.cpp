@@ -1,5 +1,6 @@
 #include "blindsight/ring/aligned.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
@@ -20,6 +21,7 @@ constexpr std::align_val_t kAlignment{64};
 
 constexpr std::size_t kPage = std::size_t{2} << 20;  // a huge one
 constexpr std::size_t kSmallestCached = std::size_t{1} << 20;
+constexpr std::size_t kSlack = std::size_t{16} << 20;
 
 struct Block {
   void* start;
@@ -51,13 +53,14 @@ class BlockCache {
         const Block block = cached_[best];
         cached_.erase(cached_.begin() + static_cast<std::ptrdiff_t>(best));
         cached_bytes_ -= block.bytes;
-        lent_.emplace(block.start, block.bytes);
+        lend(block);
         return block.start;
       }
     }
     const Block block = map_block(bytes);
     const std::lock_guard lock(mutex_);
-    lent_.emplace(block.start, block.bytes);
+    lend(block);
+    while (!cached_.empty() && lent_bytes_ + cached_bytes_ > most_held()) drop_oldest();
     return block.start;
   }
 
@@ -66,6 +69,7 @@ class BlockCache {
     const auto found = lent_.find(start);
     const Block block{start, found->second};
     lent_.erase(found);
+    lent_bytes_ -= block.bytes;
     if (block.bytes > kMostCachedBytes) {
       munmap(block.start, block.bytes);
       return;
@@ -90,6 +94,15 @@ class BlockCache {
   }
 
  private:
+  void lend(const Block& block) {
+    lent_.emplace(block.start, block.bytes);
+    lent_bytes_ += block.bytes;
+    most_lent_ = std::max(most_lent_, lent_bytes_);
+  }
+
+  /// What is kept must not make a process much larger than it once had to be.
+  std::size_t most_held() const { return most_lent_ + most_lent_ / 16 + kSlack; }
+
   /// The smallest that is no more than a quarter (or a page) too big; of those, the one given back last.
   std::size_t best_fit(std::size_t bytes) const {
     std::size_t best = cached_.size();
@@ -111,6 +124,7 @@ class BlockCache {
   std::vector<Block> cached_;  // in the order they were given back
   std::size_t cached_bytes_ = 0;
   std::unordered_map<void*, std::size_t> lent_;
+  std::size_t lent_bytes_ = 0, most_lent_ = 0;
 };
 
 /// Never destroyed: static objects give their storage back late.

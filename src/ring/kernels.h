@@ -70,6 +70,10 @@ struct Kernels {
   /// of the transforms of F and of G.
   void (*split_symmetric)(std::uint64_t* f, std::uint64_t* g, const std::uint64_t* a, std::size_t n,
                           const NttTables& tables);
+
+  /// Words of `bits` (1 .. 50) bits that stand at `in`, of any alignment, without gaps, the first one lowest; reads no
+  /// byte beyond their n·bits/8. Whether all are below `bound` (1 .. 2^50).
+  bool (*unpack)(std::uint64_t* out, const std::uint8_t* in, unsigned bits, std::size_t n, std::uint64_t bound);
 };
 
 /// The fastest table this processor runs, or the one that the environment variable BLINDSIGHT_ISA names

@@ -60,6 +60,12 @@ struct Avx2Policy {
     const W halves = _mm256_or_si256(low, _mm256_slli_epi64(_mm256_add_epi64(low, set(1)), 32));
     return _mm256_permutevar8x32_epi32(load(a), halves);
   }
+  static W unpack(const std::uint8_t* p, const Unpacking& u, std::size_t word) {
+    const auto pair = [&](std::size_t i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + u.pair[i])); };
+    const W pairs = _mm256_inserti128_si256(_mm256_castsi128_si256(pair(word / 2)), pair(word / 2 + 1), 1);
+    const W windows = _mm256_shuffle_epi8(pairs, load(reinterpret_cast<const std::uint64_t*>(u.shuffle + 8 * word)));
+    return _mm256_and_si256(_mm256_srlv_epi64(windows, load(u.shift + word)), set(u.mask));
+  }
 
   /// Words below 2^52 to doubles: as the mantissa of 2^52 + x.
   static V to_double(W x) {

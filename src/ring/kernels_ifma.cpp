@@ -32,6 +32,14 @@ struct IfmaLanes {
     const Vector wide = _mm512_cvtepu32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)));
     return _mm512_permutexvar_epi64(wide, load(a));  // looks at three bits of each
   }
+  static Vector unpack(const std::uint8_t* p, const Unpacking& u) {
+    const auto pair = [&](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + u.pair[i])); };
+    const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(pair(0)), pair(1), 1);
+    const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(pair(2)), pair(3), 1);
+    const Vector pairs = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    const Vector windows = _mm512_shuffle_epi8(pairs, _mm512_load_si512(u.shuffle));
+    return _mm512_and_si512(_mm512_srlv_epi64(windows, _mm512_load_si512(u.shift)), set(u.mask));
+  }
   using Doubles = __m512d;
   static Doubles set_double(double x) { return _mm512_set1_pd(x); }
   static Doubles add_doubles(Doubles a, Doubles b) { return _mm512_add_pd(a, b); }

@@ -63,6 +63,9 @@ struct ModelLanes {
   static Vector pick(const std::uint64_t* a, const std::uint32_t* index) {
     return each([&](unsigned i) { return a[index[i] % 8]; });
   }
+  static Vector unpack(const std::uint8_t* p, const Unpacking& u) {
+    return each([&](unsigned i) { return unpack_word(p, u, i); });
+  }
   struct Doubles {
     double lane[8];
   };

@@ -26,6 +26,17 @@ std::vector<std::size_t> last_uses(const compiler::Program& program) {
   return last;
 }
 
+void require_sound(const compiler::Program& program, const ckks::Context& context) {
+  compiler::validate(program);
+  const auto own = ckks::Context::create(program.parameters);
+  ckks::require_same_context(context, *own, "the program");
+}
+
+compiler::MemoryPlan planned(const compiler::Program& program, const ckks::Context& context, std::size_t budget) {
+  require_sound(program, context);
+  return compiler::plan_memory(program, context, budget);
+}
+
 class Clock {
  public:
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
@@ -38,11 +49,16 @@ class Clock {
 
 Executor::Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Program> program,
                    std::size_t memory_budget)
-    : context_(std::move(context)), program_(std::move(program)), encoder_(context_) {
-  compiler::validate(*program_);
-  const auto own = ckks::Context::create(program_->parameters);
-  ckks::require_same_context(*context_, *own, "the program");
-  memory_ = compiler::plan_memory(*program_, *context_, memory_budget);
+    : Executor(context, program, planned(*program, *context, memory_budget)) {}
+
+Executor::Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Program> program,
+                   compiler::MemoryPlan memory)
+    : context_(std::move(context)), program_(std::move(program)), encoder_(context_), memory_(std::move(memory)) {
+  require_sound(*program_, *context_);
+  if (memory_.kept.size() != program_->ops.size()) {
+    throw InvalidArgument("a memory plan for " + std::to_string(memory_.kept.size()) + " operations; the program has " +
+                          std::to_string(program_->ops.size()));
+  }
   maps_.resize(program_->ops.size());
   vectors_.resize(program_->ops.size());
   for (std::size_t i = 0; i < program_->ops.size(); ++i) {

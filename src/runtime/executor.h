@@ -24,6 +24,8 @@ class Executor {
   /// Encodes the weights that compiler::plan_memory() keeps within `memory_budget` bytes in all (0: no limit).
   /// Throws InvalidArgument where the program is not valid.
   Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Program> program, std::size_t memory_budget = 0);
+  /// Encodes what `memory`, of plan_memory(), says.
+  Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Program> program, compiler::MemoryPlan memory);
   /// One image's ciphertexts in, the result's out. `times`, where given, receives an entry an operation.
   /// Throws KeyMismatch where a key is missing, InvalidArgument where the inputs' number, level or scale is not the
   /// program's.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 
@@ -41,6 +42,57 @@ TEST_F(File, RoundTrip) {
   write_file(folder_ / "a", data);
   EXPECT_EQ(read_file(folder_ / "a"), data);
   EXPECT_EQ(files_in_folder(), 1u) << "a temporary file was left behind";
+}
+
+TEST_F(File, PiecesMakeOneFileAtCommit) {
+  Bytes data(3'000'000);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::uint8_t>(i * 11 >> 3);
+  {
+    FileWriter out(folder_ / "a");
+    out.write(std::span(data).first(1'000'001));
+    out.write({});
+    out.write(std::span(data).subspan(1'000'001));
+    EXPECT_FALSE(fs::exists(folder_ / "a"));
+    out.commit();
+  }
+  EXPECT_EQ(read_file(folder_ / "a"), data);
+  EXPECT_EQ(files_in_folder(), 1u);
+}
+
+TEST_F(File, WithoutCommitNothingChanges) {
+  write_file(folder_ / "a", Bytes{1});
+  {
+    FileWriter out(folder_ / "a");
+    out.write(Bytes(100, 2));
+  }
+  EXPECT_EQ(read_file(folder_ / "a"), Bytes{1});
+  EXPECT_EQ(files_in_folder(), 1u);
+}
+
+TEST_F(File, MappedIsTheSameForgottenOrNot) {
+  Bytes data(1'000'003);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::uint8_t>(i * 7 >> 2);
+  write_file(folder_ / "a", data);
+  const MappedFile file(folder_ / "a");
+  const auto same = [&] { return std::equal(data.begin(), data.end(), file.bytes().begin(), file.bytes().end()); };
+  EXPECT_TRUE(same());
+  file.forget(file.bytes());
+  EXPECT_TRUE(same());
+  for (const std::size_t at : {0U, 1U, 4096U, 5000U, 999'000U}) file.forget(file.bytes().subspan(at, 1000));
+  file.forget(file.bytes().last(0));
+  EXPECT_TRUE(same());
+  write_file(folder_ / "a", Bytes{1});  // replaced, not changed
+  EXPECT_TRUE(same());
+}
+
+TEST_F(File, MappingRefusesWhatReadingDoes) {
+  write_file(folder_ / "empty", Bytes{});
+  EXPECT_TRUE(MappedFile(folder_ / "empty").bytes().empty());
+  write_file(folder_ / "a", Bytes(10));
+  EXPECT_THROW(MappedFile(folder_ / "a", 9), IoError);
+  EXPECT_THROW(MappedFile(folder_ / "absent"), IoError);
+  EXPECT_THROW(MappedFile{folder_}, IoError);
+  EXPECT_THROW(MappedFile("/dev/zero"), IoError);
 }
 
 TEST_F(File, EmptyRoundTrip) {

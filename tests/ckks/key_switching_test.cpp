@@ -85,6 +85,39 @@ TEST_P(KeySwitchingTest, RotationsAddUpInTheExtendedBasis) {
   }
 }
 
+// The form of a key changes no bit, whichever way it is used.
+TEST_P(KeySwitchingTest, PackedKeysGiveTheSameBits) {
+  const Bench b(GetParam());
+  const auto packed = make_evaluation_keys(b.secret, every_level(*b.context), KeyForm::kPacked);
+  EvaluationKeys expanded{packed.context, {}, {}};
+  for (const auto& [limbs, key] : packed.relinearisation) {
+    ASSERT_TRUE(key.packed && key.b.empty() && key.a.empty());
+    expanded.relinearisation.emplace(limbs, expand(key, *b.context));
+  }
+  for (const auto& [id, key] : packed.galois) expanded.galois.emplace(id, expand(key, *b.context));
+  const auto same = [](const Ciphertext& x, const Ciphertext& y) {
+    for (std::size_t part : {0U, 1U}) {
+      if (!std::equal(x.parts[part].words().begin(), x.parts[part].words().end(), y.parts[part].words().begin())) {
+        return false;
+      }
+    }
+    return true;
+  };
+  for (unsigned level = 0; level <= b.context->max_level(); ++level) {
+    const auto a = b.encrypt(b.values(level), std::exp2(30), level);
+    EXPECT_TRUE(same(b.evaluator.rotate(a, 5, packed), b.evaluator.rotate(a, 5, expanded))) << level;
+    const auto hoisted = b.evaluator.hoist(a);
+    EXPECT_TRUE(same(b.evaluator.rotate(hoisted, 5, packed), b.evaluator.rotate(a, 5, expanded))) << level;
+    EXPECT_TRUE(same(b.evaluator.mod_down(b.evaluator.rotate_extended(hoisted, 5, packed)),
+                     b.evaluator.mod_down(b.evaluator.rotate_extended(hoisted, 5, expanded))))
+        << level;
+    auto x = b.evaluator.square(a), y = x;
+    b.evaluator.relinearise_inplace(x, packed);
+    b.evaluator.relinearise_inplace(y, expanded);
+    EXPECT_TRUE(same(x, y)) << level;
+  }
+}
+
 // On its own limbs a digit is its source, word for word.
 TEST_P(KeySwitchingTest, DigitsAreTheirSource) {
   const Bench b(GetParam());

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <random>
 #include <set>
 
 #include "support.h"
@@ -67,6 +68,42 @@ TEST(Prng, StreamsAndSeedsDiffer) {
 TEST(Prng, FreshSeedsDiffer) {
   std::set<Seed> seeds;
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(seeds.insert(random_seed()).second);
+}
+
+/// The words of a limb, straight from the definition.
+std::vector<std::uint64_t> defined(const ring::Modulus& q, std::size_t n, std::uint64_t stream, std::size_t limb) {
+  Prng prng(counting_seed(), (stream << 16) + limb);
+  Bytes key_stream(4 * n * q.bits() / 8);
+  prng.fill(key_stream);
+  std::vector<std::uint64_t> words;
+  for (std::size_t at = 0; words.size() < n; at += q.bits()) {
+    std::uint64_t word = 0;
+    for (std::size_t bit = 0; bit < q.bits(); ++bit) {
+      word |= std::uint64_t{key_stream[(at + bit) / 8] >> ((at + bit) % 8) & 1u} << bit;
+    }
+    if (word < q.value()) words.push_back(word);
+  }
+  return words;
+}
+
+TEST(Sampling, UniformWordsAreTheKeyStreamsHoweverTheyAreTaken) {
+  std::mt19937_64 random(1);
+  // The second prime drops nearly half of all words, the third a few.
+  for (const std::uint64_t prime : {1125899906842597ull, 33554467ull, 1099510054913ull, 65537ull}) {
+    const ring::Modulus q(prime);
+    constexpr std::size_t kN = 8192;
+    const auto expected = defined(q, kN, 5, 2);
+    ring::AlignedVector<std::uint64_t> whole(kN), pieces(kN);
+    sample_uniform_limb(whole, q, counting_seed(), 5, 2);
+    UniformWords words(counting_seed(), 5, 2, q);
+    for (std::size_t at = 0; at < kN;) {
+      const std::size_t count = std::min<std::size_t>(16 * (1 + random() % 200), kN - at);
+      words.next(std::span(pieces).subspan(at, count));
+      at += count;
+    }
+    ASSERT_TRUE(std::equal(expected.begin(), expected.end(), whole.begin())) << prime;
+    ASSERT_TRUE(std::equal(expected.begin(), expected.end(), pieces.begin())) << prime;
+  }
 }
 
 TEST(Sampling, UniformIsAPrefixOnATruncatedBasis) {

@@ -1,11 +1,15 @@
 #include "blindsight/ckks/serialise.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <functional>
 #include <limits>
 
 #include "blindsight/base/error.h"
+#include "blindsight/base/file.h"
 #include "support.h"
 
 namespace blindsight::ckks {
@@ -104,8 +108,73 @@ TEST(Serialise, EvaluationKeysComeBackWithTheirSeededHalves) {
       ASSERT_EQ(read.galois.size(), keys.galois.size());
       for (const auto& [id, key] : keys.galois) EXPECT_TRUE(equal(read.galois.at(id), key)) << id.element;
       EXPECT_EQ(write_evaluation_keys_file(read), file);
+      const auto packed = read_evaluation_keys_file(file, "packed", KeyForm::kPacked);
+      EXPECT_EQ(write_evaluation_keys_file(packed), file);
+      for (const auto& [limbs, key] : packed.relinearisation) {
+        EXPECT_TRUE(equal(expand(key, *context), keys.relinearisation.at(limbs)));
+      }
+      for (const auto& [id, key] : packed.galois) EXPECT_TRUE(equal(expand(key, *context), keys.galois.at(id)));
     }
   }
+}
+
+/// A path that is gone with its file in the end.
+class TemporaryFile {
+ public:
+  TemporaryFile() {
+    const int file = ::mkstemp(path_.data());
+    EXPECT_GE(file, 0);
+    ::close(file);
+  }
+  ~TemporaryFile() { std::filesystem::remove(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "blindsight-keys-test.XXXXXX").string();
+};
+
+// Keys made straight into a file and read from it in place: the same format, and they work.
+TEST(Serialise, KeysByWayOfAFile) {
+  const Bench b(small_set());
+  for (const KeyRequest& request : {sample_request(), KeyRequest{}, keys_for(*b.context, 1)}) {
+    const TemporaryFile file;
+    EXPECT_EQ(save_new_evaluation_keys(file.path(), b.secret, request), evaluation_key_bytes(*b.context, request));
+    const Bytes bytes = read_file(file.path());
+    const auto packed = load_evaluation_keys(file.path(), KeyForm::kPacked);
+    const auto expanded = load_evaluation_keys(file.path(), KeyForm::kExpanded);
+    for (const auto* keys : {&packed, &expanded}) {
+      EXPECT_NO_THROW(require_keys(*keys, request));
+      EXPECT_EQ(write_evaluation_keys_file(*keys), bytes);
+    }
+    if (request.rotations.empty()) continue;
+    const auto a = b.encrypt(b.values(3), std::exp2(30), 1);
+    const auto expected = rotated_left(b.decrypt(a), 1);
+    EXPECT_LT(largest_difference(b.decrypt(b.evaluator.rotate(a, 1, packed)), expected), 1e-2);
+  }
+}
+
+TEST(Serialise, DamagedKeyFilesAreRefusedInEveryForm) {
+  const Bench b(small_set());
+  const TemporaryFile file;
+  save_new_evaluation_keys(file.path(), b.secret, sample_request());
+  const Bytes whole = read_file(file.path());
+  const auto refused = [&](const Bytes& bytes) {
+    write_file(file.path(), bytes);
+    for (const KeyForm form : {KeyForm::kPacked, KeyForm::kExpanded}) {
+      EXPECT_THROW(load_evaluation_keys(file.path(), form), FormatError);
+    }
+  };
+  for (std::size_t i = 0; i < 16; ++i) {
+    Bytes flipped = whole;
+    flipped[i * (whole.size() - 1) / 15] ^= 1;
+    refused(flipped);
+    refused({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(whole.size() * i / 16)});
+  }
+  // Words that are not below their prime, under a right checksum.
+  refused(resealed(whole, [](Bytes& p) { std::fill(p.end() - 1000, p.end(), 0xff); }));
+  std::filesystem::remove(file.path());
+  EXPECT_THROW(load_evaluation_keys(file.path(), KeyForm::kPacked), IoError);
+  write_file(file.path(), whole);
 }
 
 TEST(Serialise, CiphertextsComeBack) {

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
+#include "blindsight/base/bytes.h"
 #include "blindsight/base/error.h"
 #include "blindsight/ring/poly.h"
 #include "common.h"
@@ -253,6 +255,30 @@ TEST(Kernels, Permute) {
         Words out(n);
         k->permute(out.data(), a.data(), index.data(), n);
         for (std::size_t i = 0; i < n; ++i) ASSERT_EQ(out[i], a[index[i]]) << k->name;
+      }
+    }
+  }
+}
+
+TEST(Kernels, Unpack) {
+  std::mt19937_64 random(7);
+  for (unsigned bits = 1; bits <= 50; ++bits) {
+    const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+    for (const std::size_t n : {16U, 48U, 4096U}) {
+      Words words(n);
+      std::uint64_t largest = 0;
+      for (auto& w : words) largest = std::max(largest, w = random() & mask);
+      for (const std::size_t shift : {0U, 1U, 13U}) {  // any alignment
+        Bytes packed(packed_size(n, bits) + shift);    // sanitizers see a read beyond it
+        pack_words(std::span(packed).subspan(shift), words, bits);
+        for (const Kernels* k : all_kernels()) {
+          Words out(n);
+          ASSERT_TRUE(k->unpack(out.data(), packed.data() + shift, bits, n, largest + 1)) << k->name << " " << bits;
+          ASSERT_EQ(out, words) << k->name << " bits " << bits << " words " << n;
+          if (largest > 0) {
+            ASSERT_FALSE(k->unpack(out.data(), packed.data() + shift, bits, n, largest)) << k->name << " " << bits;
+          }
+        }
       }
     }
   }

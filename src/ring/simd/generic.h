@@ -12,6 +12,7 @@
 #include "blindsight/ring/simd/combine.h"
 #include "blindsight/ring/simd/compact.h"
 #include "blindsight/ring/simd/constants.h"
+#include "blindsight/ring/simd/unpack.h"
 
 // The pieces of a transform must share one function, so that their constants stay in registers.
 #define BLINDSIGHT_INLINE [[gnu::always_inline]] inline
@@ -461,7 +462,8 @@ constexpr Kernels make_kernels(std::string_view name) {
           switch_modulus<P>,
           permute<P>,
           dot_symmetric<P>,
-          split_symmetric<P>};
+          split_symmetric<P>,
+          unpack<P>};
 }
 
 }  // namespace

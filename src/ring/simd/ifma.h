@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "blindsight/ring/simd/constants.h"
+#include "blindsight/ring/simd/unpack.h"
 
 namespace blindsight::ring {
 namespace {
@@ -54,6 +55,7 @@ struct IfmaPolicy {
     return I::template repeat<kLogRun>(p);
   }
   static W pick(const std::uint64_t* a, const std::uint32_t* index) { return I::pick(a, index); }
+  static W unpack(const std::uint8_t* p, const Unpacking& u, std::size_t) { return I::unpack(p, u); }
 
   /// x·w mod q in [0, 2q), any x below 2^52 (Shoup): three multiplications. Adding the product with 2^52 - q
   /// subtracts the one with q, modulo 2^52.

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "blindsight/ring/simd/constants.h"
+#include "blindsight/ring/simd/unpack.h"
 
 namespace blindsight::ring {
 namespace {
@@ -42,6 +43,7 @@ struct WordPolicy {
   static W where_above(W x, W bound, W value) { return x > bound ? value : 0; }
   static W reverse(W a) { return a; }
   static W pick(const std::uint64_t* a, const std::uint32_t*) { return *a; }
+  static W unpack(const std::uint8_t* p, const Unpacking& u, std::size_t word) { return unpack_word(p, u, word); }
 
   static std::uint64_t high(std::uint64_t a, std::uint64_t b) {
     return static_cast<std::uint64_t>((Wide{a} * b) >> 64);
