@@ -87,20 +87,24 @@ CachedWeights::CachedWeights(const Encoder& encoder, const MapSchedule& schedule
     : entries_(schedule.weights.size()) {
   constexpr std::size_t kTogether = 64;  // weights whose coefficients are there at the same time
   const ring::Basis& basis = *encoder.context()->extended_basis(level);
+  constexpr std::size_t kAlignment = 8;  // words
+  std::size_t total = 0;
+  for (std::size_t id = 0; id < entries_.size(); ++id) {
+    const std::size_t size = weight_words(diagonals[schedule.weights[id].diagonal].period());
+    const std::size_t limbs = schedule.weight_special[id] ? basis.size() : level + 1;
+    entries_[id] = {total, size};
+    total += (size * limbs + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  words_.resize(total);
   for (std::size_t start = 0; start < entries_.size(); start += kTogether) {
     std::vector<std::uint32_t> ids(std::min(kTogether, entries_.size() - start));
     std::iota(ids.begin(), ids.end(), static_cast<std::uint32_t>(start));
-    for (const std::uint32_t id : ids) {
-      Entry& entry = entries_[id];
-      entry.size = weight_words(diagonals[schedule.weights[id].diagonal].period());
-      entry.words.resize(entry.size * (schedule.weight_special[id] ? basis.size() : level + 1));
-    }
     const WeightCoefficients coefficients(encoder, schedule, diagonals, weight_scale, level, ids);
     parallel_for(basis.size(), [&](std::size_t l) {
       std::vector<std::uint64_t*> out(ids.size(), nullptr);
       for (std::size_t i = 0; i < ids.size(); ++i) {
         if (l <= level || schedule.weight_special[ids[i]])
-          out[i] = entries_[ids[i]].words.data() + l * entries_[ids[i]].size;
+          out[i] = words_.data() + entries_[ids[i]].first + l * entries_[ids[i]].size;
       }
       coefficients.transform(out, basis.tables(l));
     });

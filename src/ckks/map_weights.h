@@ -38,15 +38,15 @@ class CachedWeights {
   CachedWeights(const Encoder& encoder, const MapSchedule& schedule, std::span<const Diagonal> diagonals,
                 std::span<const double> weight_scale, unsigned level);
   const std::uint64_t* words(std::uint32_t weight, std::size_t limb) const {
-    return entries_[weight].words.data() + limb * entries_[weight].size;
+    return words_.data() + entries_[weight].first + limb * entries_[weight].size;
   }
 
  private:
   struct Entry {
-    std::size_t size = 0;
-    ring::AlignedVector<std::uint64_t> words;
+    std::size_t first = 0, size = 0;
   };
   std::vector<Entry> entries_;
+  ring::AlignedVector<std::uint64_t> words_;  // in one block: small ones would be rounded up to whole pages
 };
 
 }  // namespace blindsight::ckks
