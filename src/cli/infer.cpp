@@ -81,7 +81,8 @@ void add_infer(CLI::App& app, Globals& globals) {
   command->add_option("INPUT", options->input, "What encrypt wrote")->required();
   command->add_option("-o,--output", options->output, "File for the encrypted results")->required();
   command->add_option("--profile", options->profile,
-                      "File for the times of all operations, for chrome://tracing ('-': stdout); prints a table too");
+                      "File for the times of all operations, for chrome://tracing; prints a table too ('-': the file "
+                      "to stdout, no table)");
   add_memory_budget(*command, options->memory_budget);
   on_chosen(command, globals, options, infer);
 }
