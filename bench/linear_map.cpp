@@ -114,8 +114,7 @@ void babies(benchmark::State& state) {
 void giants(benchmark::State& state) {
   run(state, [](const Setting& s) {
     ExtendedCiphertext total = s.sum;
-    for (int giant = 1; giant < kGiants; ++giant)
-      s.evaluator.add_rotated(total, s.sum, s.evaluator.hoist(s.sum), 1024 * giant, s.keys);
+    for (int giant = 1; giant < kGiants; ++giant) s.evaluator.add_rotated(total, s.sum, 1024 * giant, s.keys);
     return s.evaluator.mod_down(total);
   });
 }
@@ -156,26 +155,33 @@ void weights_ntt(benchmark::State& state) {
   });
 }
 
-/// The products: nine extended ciphertexts by sixteen groups of weights.
+/// The products: nine extended ciphertexts by sixteen groups of weights, eight groups at a time.
 void products(benchmark::State& state) {
-  const std::vector<ExtendedCiphertext> all(9, setting().sum);
-  std::vector<ExtendedCiphertext> sums(4, setting().sum);
+  constexpr std::size_t kTerms = 9, kGroups = 8, kEnds = 4 * ring::kPackedRun, kStride = kTerms * kEnds;
+  const std::vector<ExtendedCiphertext> all(kTerms, setting().sum);
+  std::vector<ExtendedCiphertext> sums(kGroups, setting().sum);
   run(state, [&](const Setting& s) {
     const ring::Basis& basis = *s.context->extended_basis(kLevel);
-    for (int batch = 0; batch < 4; ++batch) {
+    for (std::size_t batch = 0; batch < kGiants / kGroups; ++batch) {
       parallel_for(basis.size(), [&](std::size_t l) {
-        static thread_local ring::AlignedVector<std::uint64_t> words(36 * kPeriod, 12345);
-        std::vector<const std::uint64_t*> body, mask, weight[4];
-        for (std::size_t t = 0; t < 9; ++t) {
-          body.push_back(all[t].body.limb(l)), mask.push_back(all[t].mask.limb(l));
-          for (std::size_t g = 0; g < 4; ++g) weight[g].push_back(words.data() + (9 * g + t) * kPeriod);
-        }
-        const std::uint64_t* const* halves[] = {body.data(), mask.data()};
+        constexpr std::size_t kBlock = 1024, kRoom = kPeriod + 72;
+        static thread_local ring::AlignedVector<std::uint64_t> words(kTerms * kGroups * kRoom, 12345);
+        static thread_local ring::AlignedVector<std::uint64_t> packed(kBlock / ring::kPackedRun * kStride);
         const std::size_t n = s.context->n();
-        for (std::size_t first = 0; first < n / 2; first += 1024) {
-          for (std::size_t g = 0; g < 4; ++g) {
+        std::vector<const std::uint64_t*> starts, weight[kGroups];
+        for (std::size_t t = 0; t < kTerms; ++t) {
+          starts.push_back(packed.data() + t * kEnds);
+          for (std::size_t g = 0; g < kGroups; ++g) weight[g].push_back(words.data() + (kTerms * g + t) * kRoom);
+        }
+        for (std::size_t first = 0; first < n / 2; first += kBlock) {
+          for (std::size_t t = 0; t < kTerms; ++t) {
+            const std::uint64_t* const halves[] = {all[t].body.limb(l), all[t].mask.limb(l)};
+            ring::kernels().pack_symmetric(packed.data() + t * kEnds, kStride, halves, n, first, kBlock);
+          }
+          for (std::size_t g = 0; g < kGroups; ++g) {
             std::uint64_t* out[] = {sums[g].body.limb(l), sums[g].mask.limb(l)};
-            ring::kernels().dot_symmetric(out, halves, weight[g].data(), 9, 1, n, first, 1024, basis.modulus(l));
+            ring::kernels().dot_symmetric(out, starts.data(), kStride, weight[g].data(), kTerms, 1, n, first, kBlock,
+                                          basis.modulus(l));
           }
         }
       });

@@ -39,6 +39,13 @@ double imag(double) { return 0; }
 double real(Complex x) { return x.real(); }
 double imag(Complex x) { return x.imag(); }
 
+void require_periodic(std::size_t period, double scale, std::size_t slots) {
+  if (!(scale > 0) || !std::isfinite(scale)) throw InvalidArgument("a scale of " + std::to_string(scale));
+  if (!std::has_single_bit(period) || period > slots) {
+    throw InvalidArgument("a period of " + std::to_string(period) + " in " + std::to_string(slots) + " slots");
+  }
+}
+
 /// One coefficient from its residues, exact to double precision: mixed-radix digits of |x| (Garner).
 class Composer {
  public:
@@ -91,11 +98,18 @@ Coefficients::Coefficients(std::span<const std::int64_t> values, double largest)
 }
 
 std::int64_t Coefficients::operator[](std::size_t j) const {
+  if (!narrow_.empty()) return narrow_[j];
   return small_ ? small_modulus().to_signed(words_[j]) : static_cast<std::int64_t>(words_[j]);
 }
 
 void Coefficients::reduce(std::uint64_t* out, const ring::Modulus& q) const {
-  if (small_) {
+  if (!narrow_.empty()) {
+    if (largest_ < static_cast<double>(q.value())) {
+      ring::kernels().widen(out, narrow_.data(), narrow_.size(), q);
+    } else {
+      for (std::size_t j = 0; j < narrow_.size(); ++j) out[j] = q.from_signed(narrow_[j]);
+    }
+  } else if (small_) {
     ring::kernels().switch_modulus(out, words_.data(), words_.size(), small_modulus(), q);
   } else {
     for (std::size_t j = 0; j < words_.size(); ++j) out[j] = q.from_signed(static_cast<std::int64_t>(words_[j]));
@@ -114,7 +128,7 @@ Coefficients Coefficients::pair(const Coefficients& f, const Coefficients& g) {
     throw InvalidArgument("a pair of plaintexts of " + std::to_string(f.size()) + " and " + std::to_string(g.size()) +
                           " coefficients, 2^" + std::to_string(std::log2(largest)));
   }
-  if (f.small_ && g.small_ && largest < kSmall) {
+  if (f.narrow_.empty() && g.narrow_.empty() && f.small_ && g.small_ && largest < kSmall) {
     const ring::Modulus q = small_modulus();
     Coefficients sum;
     sum.largest_ = largest;
@@ -174,13 +188,36 @@ const Encoder::Embedding& Encoder::embedding(std::size_t period) const {
   return *entry.embedding;
 }
 
+/// Slot j evaluates f + Y^n·g at a root where Y^n is ±i, the sign that conjugates: f + i·g at ζ^(4t+1) whatever j.
+std::optional<Coefficients> Encoder::pair(std::span<const double> f, double f_scale, std::span<const double> g,
+                                          double g_scale) const {
+  for (const auto& [values, scale] : {std::pair(f, f_scale), std::pair(g, g_scale)})
+    require_periodic(values.size(), scale, context_->slots());
+  const std::size_t period = std::max(f.size(), kMinPeriod);
+  if (period != std::max(g.size(), kMinPeriod)) return {};
+  const Embedding& tables = embedding(period);
+  Doubles storage(4 * period);
+  double* const re = storage.data();
+  double* const im = re + period;
+  const double ratio = g_scale / f_scale;
+  for (std::size_t j = 0; j < period; ++j) {
+    re[tables.position[j]] = f[j & (f.size() - 1)];
+    im[tables.position[j]] = g[j & (g.size() - 1)] * ratio;
+  }
+  tables.fft.inverse(re, im, re + 2 * period, im + 2 * period);
+  Coefficients sum;
+  sum.narrow_.resize(2 * period);
+  const double largest =
+      fft_kernel().round_pair(sum.narrow_.data(), re + 2 * period, im + 2 * period, tables.twist_real.data(),
+                              tables.twist_imag.data(), period, f_scale / static_cast<double>(period));
+  if (!(largest < FftKernel::kMostPaired)) return {};
+  sum.largest_ = 2 * largest;
+  return sum;
+}
+
 template <typename Value>
 Coefficients Encoder::embed(std::span<const Value> values, double scale) const {
-  if (!(scale > 0) || !std::isfinite(scale)) throw InvalidArgument("a scale of " + std::to_string(scale));
-  if (!std::has_single_bit(values.size()) || values.size() > context_->slots()) {
-    throw InvalidArgument("a period of " + std::to_string(values.size()) + " in " + std::to_string(context_->slots()) +
-                          " slots");
-  }
+  require_periodic(values.size(), scale, context_->slots());
   const std::size_t period = std::max(values.size(), kMinPeriod), mask = values.size() - 1;
   const Embedding& tables = embedding(period);
   Doubles storage(4 * period);
@@ -210,9 +247,13 @@ Coefficients Encoder::coefficients(std::span<const double> values, double scale)
 
 Coefficients Encoder::coefficients(std::span<const Complex> values, double scale) const { return embed(values, scale); }
 
+bool Encoder::fits(const Coefficients& coefficients, unsigned level) const {
+  return coefficients.largest() < std::exp2(std::min(context_->log_q(level) - 1, 100.0));
+}
+
 void Encoder::require_fits(const Coefficients& coefficients, double scale, unsigned level) const {
   if (level > context_->max_level()) throw InvalidArgument("level " + std::to_string(level) + " is above the highest");
-  if (coefficients.largest() < std::exp2(std::min(context_->log_q(level) - 1, 100.0))) return;
+  if (fits(coefficients, level)) return;
   throw InvalidArgument("a value times the scale 2^" + std::to_string(std::log2(scale)) + " is too large for level " +
                         std::to_string(level));
 }

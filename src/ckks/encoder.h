@@ -3,6 +3,7 @@
 
 #include <complex>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,7 +22,7 @@ namespace blindsight::ckks {
 class Coefficients {
  public:
   Coefficients() = default;
-  std::size_t size() const { return words_.size(); }
+  std::size_t size() const { return narrow_.size() + words_.size(); }
   std::int64_t operator[](std::size_t j) const;
   /// Largest absolute value, below 2^62.
   double largest() const { return largest_; }
@@ -36,10 +37,12 @@ class Coefficients {
  private:
   friend class Encoder;
   Coefficients(std::span<const std::int64_t> values, double largest);
-  // Small values as residues of a modulus of 50 bits, which kernels reduce; large ones in two's complement.
+  // In narrow_, below 2^31. Or in words_: small values as residues of a modulus of 50 bits, which kernels reduce; large
+  // ones in two's complement.
   bool small_ = true;
   double largest_ = 0;
   ring::AlignedVector<std::uint64_t> words_;
+  ring::AlignedVector<std::int32_t> narrow_;
 };
 
 /// Encodes and decodes; holds the roots of one ring degree (Cheon, Kim, Kim, Song 2017, section 3.2).
@@ -68,7 +71,13 @@ class Encoder {
   /// modulus, which `require_fits` compares with.
   Coefficients coefficients(std::span<const double> values, double scale) const;
   Coefficients coefficients(std::span<const std::complex<double>> values, double scale) const;
-  /// Throws InvalidArgument where a coefficient reaches half of Q_level.
+  /// Coefficients::pair of two vectors of real slots, by one transform. Nothing where a coefficient of either reaches
+  /// 2^30 or is not finite, or they are not of one size.
+  std::optional<Coefficients> pair(std::span<const double> f, double f_scale, std::span<const double> g,
+                                   double g_scale) const;
+  /// Whether every coefficient is below half of Q_level.
+  bool fits(const Coefficients& coefficients, unsigned level) const;
+  /// Throws InvalidArgument where one is not, or the context has no such level.
   void require_fits(const Coefficients& coefficients, double scale, unsigned level) const;
 
  private:

@@ -23,6 +23,12 @@ struct FftKernel {
   /// largest size of a part, NaN where one is; from 2^62 on the output is not to be used.
   double (*round)(std::int64_t* out, const double* real, const double* imag, const double* twist_real,
                   const double* twist_imag, std::size_t n, double factor);
+  /// The same parts as h[0 .. 2n) of f + Y^n·g, f and g alike with 1/Y for Y up to signs (f[j] = -f[2n - j], f[n] = 0):
+  /// rounds f and g and gives the sum of those. Overwrites its input. Returns the largest size of a coefficient of f or
+  /// g; unless it is below kMostPaired, NaN or it, and the output is not to be used.
+  double (*round_pair)(std::int32_t* out, double* real, double* imag, const double* twist_real,
+                       const double* twist_imag, std::size_t n, double factor);
+  static constexpr double kMostPaired = 1 << 30;
 };
 
 /// The one that fits ring::kernels().

@@ -1,6 +1,7 @@
 #include "blindsight/ckks/linear_map.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <map>
@@ -8,6 +9,7 @@
 #include <numeric>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "blindsight/base/error.h"
@@ -23,10 +25,14 @@ namespace {
 using Words = ring::AlignedVector<std::uint64_t>;
 using Group = MapSchedule::Group;
 
-/// Groups whose inner sums are made together: a limb of the baby steps is read once for all of them.
-constexpr std::size_t kGroupsTogether = 4;
-/// Words of either end of a limb that the groups take in turn: the baby steps' stay in the cache of a core meanwhile.
-constexpr std::size_t kBlock = 1024;
+/// Groups whose inner sums are made together, up to so many terms: a limb of the baby steps is read once for all of
+/// them.
+constexpr std::size_t kGroupsTogether = 8, kTermsTogether = 256;
+/// Words of packed baby steps that the groups take in turn: they stay in the L2 cache of a core meanwhile. Limbs lie a
+/// power of two apart, so unpacked ones would not.
+constexpr std::size_t kPackedWords = std::size_t{3} << 14;
+/// Between the weights of a limb, for the same reason.
+constexpr std::size_t kWeightGap = 72;
 
 constexpr double kScaleTolerance = 1e-9;
 
@@ -93,9 +99,8 @@ class Application {
   std::vector<Ciphertext> run(std::uint32_t outputs) {
     make_babies();
     std::vector<Output> results(outputs);
-    for (std::size_t first = 0; first < schedule_.groups.size(); first += kGroupsTogether) {
-      const auto groups =
-          std::span(schedule_.groups).subspan(first).first(std::min(kGroupsTogether, schedule_.groups.size() - first));
+    for (auto rest = std::span(schedule_.groups); !rest.empty();) {
+      const auto groups = next_groups(rest);
       make_sums(groups);
       for (std::size_t g = 0; g < groups.size(); ++g) add_giant(results[groups[g].output], groups[g], sums_[g]);
     }
@@ -110,6 +115,16 @@ class Application {
     std::optional<ExtendedCiphertext> extended;
     std::optional<Ciphertext> plain;
   };
+
+  /// Takes them off the front.
+  static std::span<const Group> next_groups(std::span<const Group>& rest) {
+    std::size_t count = 1, terms = rest[0].terms.size();
+    while (count < std::min(kGroupsTogether, rest.size()) && terms + rest[count].terms.size() <= kTermsTogether)
+      terms += rest[count++].terms.size();
+    const auto groups = rest.first(count);
+    rest = rest.subspan(count);
+    return groups;
+  }
 
   void make_babies() {
     babies_.resize(inputs_.size());
@@ -155,11 +170,12 @@ class Application {
     std::optional<WeightCoefficients> coefficients;
     if (cached_ == nullptr) coefficients.emplace(encoder_, schedule_, diagonals_, weight_scale_, level_, ids);
     const ring::Basis& basis = *context_.extended_basis(level_);
+    const std::vector<Factors> factors = factors_of(groups, position);
     parallel_for(extended ? basis.size() : level_ + 1, [&](std::size_t l) {
-      Words scratch = pool_.take();
+      Words scratch = weight_pool_.take();
       const auto weights = weights_of_limb(ids, coefficients, scratch, basis.tables(l), l);
-      sum_limb(groups, position, weights, l);
-      pool_.give(std::move(scratch));
+      sum_limb(groups, factors, weights, l);
+      weight_pool_.give(std::move(scratch));
     });
   }
 
@@ -167,21 +183,22 @@ class Application {
   std::vector<const std::uint64_t*> weights_of_limb(std::span<const std::uint32_t> ids,
                                                     const std::optional<WeightCoefficients>& coefficients,
                                                     Words& scratch, const ring::NttTables& tables, std::size_t l) {
-    scratch.resize(std::max(scratch.size(), ids.size() * words_));
+    const std::size_t stride = words_ + kWeightGap;
+    scratch.resize(std::max(scratch.size(), ids.size() * stride));
     std::vector<const std::uint64_t*> weights(ids.size(), nullptr);
     std::vector<std::uint64_t*> out(ids.size(), nullptr);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (l > level_ && !schedule_.weight_special[ids[i]]) continue;
       const std::size_t own = own_words(ids[i]);
       // A shorter period at the end of its room, from where it is repeated without being overtaken.
-      if (cached_ == nullptr) out[i] = scratch.data() + (i + 1) * words_ - own;
+      if (cached_ == nullptr) out[i] = scratch.data() + i * stride + words_ - own;
       weights[i] = cached_ == nullptr ? out[i] : cached_->words(ids[i], l);
     }
     if (coefficients) coefficients->transform(out, tables);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const std::size_t own = own_words(ids[i]);
       if (weights[i] == nullptr || own == words_) continue;
-      std::uint64_t* const repeated = scratch.data() + i * words_;
+      std::uint64_t* const repeated = scratch.data() + i * stride;
       const std::size_t run = words_ / own;
       for (std::size_t w = 0; w < own; ++w) {
         const std::uint64_t word = weights[i][w];
@@ -196,35 +213,74 @@ class Application {
     return weight_words(diagonals_[schedule_.weights[weight].diagonal].period());
   }
 
-  void sum_limb(std::span<const Group> groups, const std::map<std::uint32_t, std::size_t>& position,
+  /// A ciphertext and the weights that it meets.
+  struct Factors {
+    const ring::EvalPoly* halves[2];
+    bool special;                                           ///< not 0 modulo P
+    std::vector<std::pair<std::size_t, std::size_t>> uses;  ///< of a group: a weight
+  };
+
+  std::vector<Factors> factors_of(std::span<const Group> groups,
+                                  const std::map<std::uint32_t, std::size_t>& position) const {
+    std::map<std::tuple<bool, std::uint32_t, int>, std::size_t> index;
+    std::vector<Factors> factors;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      for (const auto& term : groups[g].terms) {
+        const auto [entry, added] =
+            index.try_emplace(std::tuple(groups[g].extended, term.input, term.baby), factors.size());
+        if (added) {
+          if (groups[g].extended) {
+            const ExtendedCiphertext& baby = babies_[term.input].at(term.baby);
+            factors.push_back({{&baby.body, &baby.mask}, term.baby != 0, {}});
+          } else {
+            const Ciphertext& input = *inputs_[term.input];
+            factors.push_back({{input.parts.data(), &input.parts[1]}, false, {}});
+          }
+        }
+        factors[entry->second].uses.emplace_back(g, position.at(term.weight));
+      }
+    }
+    return factors;
+  }
+
+  void sum_limb(std::span<const Group> groups, std::span<const Factors> factors,
                 std::span<const std::uint64_t* const> weights, std::size_t l) {
     struct Operands {
-      std::vector<const std::uint64_t*> body, mask, weight;
-      std::uint64_t* out[2];
+      std::vector<const std::uint64_t*> packed, weight;
     };
-    std::vector<Operands> operands;
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      const Group& group = groups[g];
-      if (l > level_ && !group.extended) continue;
-      Operands& of = operands.emplace_back();
-      for (int half : {0, 1}) of.out[half] = sums_[g].limb(group.extended, half, l);
-      for (const auto& term : group.terms) {
-        if (l > level_ && term.baby == 0) continue;  // P times the input is 0 there
-        const ExtendedCiphertext* baby = group.extended ? &babies_[term.input].at(term.baby) : nullptr;
-        of.body.push_back((baby != nullptr ? baby->body : inputs_[term.input]->parts[0]).limb(l));
-        of.mask.push_back((baby != nullptr ? baby->mask : inputs_[term.input]->parts[1]).limb(l));
-        of.weight.push_back(weights[position.at(term.weight)]);
+    constexpr std::size_t kEnds = 4 * ring::kPackedRun;
+    std::vector<Operands> operands(groups.size());
+    std::vector<std::array<const std::uint64_t*, 2>> limbs;
+    for (const Factors& of : factors) {
+      if (l <= level_ || of.special) limbs.push_back({of.halves[0]->limb(l), of.halves[1]->limb(l)});
+    }
+    const std::size_t n = context_.n(), stride = limbs.size() * kEnds;
+    const std::size_t block = std::clamp<std::size_t>(kPackedWords / stride, 1, n / 2 / ring::kPackedRun);
+    Words packed = packed_pool_.take();
+    packed.resize(std::max(packed.size(), block * stride));
+    std::size_t at = 0;
+    for (const Factors& of : factors) {
+      if (l > level_ && !of.special) continue;  // P times the input is 0 there
+      for (const auto& [group, weight] : of.uses) {
+        operands[group].packed.push_back(packed.data() + at);
+        operands[group].weight.push_back(weights[weight]);
       }
+      at += kEnds;
     }
     const ring::Modulus& q = context_.extended_basis(level_)->modulus(l);
-    const std::size_t n = context_.n();
-    for (std::size_t first = 0; first < n / 2; first += kBlock) {
-      for (const Operands& of : operands) {
-        const std::uint64_t* const* const halves[] = {of.body.data(), of.mask.data()};
-        ring::kernels().dot_symmetric(of.out, halves, of.weight.data(), of.weight.size(), log_run_, n, first,
-                                      std::min(kBlock, n / 2 - first), q);
+    for (std::size_t first = 0; first < n / 2; first += block * ring::kPackedRun) {
+      const std::size_t count = std::min(block * ring::kPackedRun, n / 2 - first);
+      for (std::size_t f = 0; f < limbs.size(); ++f)
+        ring::kernels().pack_symmetric(packed.data() + f * kEnds, stride, limbs[f].data(), n, first, count);
+      for (std::size_t g = 0; g < groups.size(); ++g) {
+        if (l > level_ && !groups[g].extended) continue;
+        const Operands& of = operands[g];
+        std::uint64_t* const out[] = {sums_[g].limb(groups[g].extended, 0, l), sums_[g].limb(groups[g].extended, 1, l)};
+        ring::kernels().dot_symmetric(out, of.packed.data(), stride, of.weight.data(), of.weight.size(), log_run_, n,
+                                      first, count, q);
       }
     }
+    packed_pool_.give(std::move(packed));
   }
 
   /// output += rot_giant(sum); takes the sum where it is the first.
@@ -239,7 +295,7 @@ class Application {
       add(output.extended, std::exchange(sum.extended, {}));
     } else {
       if (!output.extended) output.extended = zero();
-      evaluator_.add_rotated(*output.extended, sum.extended, evaluator_.hoist(sum.extended), group.giant, keys_);
+      evaluator_.add_rotated(*output.extended, sum.extended, group.giant, keys_);
     }
   }
 
@@ -291,7 +347,7 @@ class Application {
   unsigned log_run_;
   std::vector<std::map<int, ExtendedCiphertext>> babies_;
   std::vector<InnerSum> sums_;
-  ScratchPool pool_;
+  ScratchPool weight_pool_, packed_pool_;
 };
 
 }  // namespace

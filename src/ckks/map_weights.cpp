@@ -14,8 +14,8 @@ namespace {
 constexpr double kMostInAPair = 0x1p48 - 1;
 
 std::vector<double> rotated_right(const Diagonal& diagonal, std::size_t shift) {
-  std::vector<double> values = diagonal.values();
-  std::rotate(values.begin(), values.end() - static_cast<std::ptrdiff_t>(shift), values.end());
+  std::vector<double> values(diagonal.period());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = diagonal[i - shift];  // wraps to a slot of the same value
   return values;
 }
 
@@ -41,16 +41,31 @@ WeightCoefficients::WeightCoefficients(const Encoder& encoder, const MapSchedule
     pairs.emplace_back(order[i], order[partner ? i + 1 : i]);
     i += partner ? 2 : 1;
   }
-  const auto encode = [&](std::size_t i) {
+  const auto scale_of = [&](std::size_t i) { return weight_scale[schedule.weights[ids[i]].input]; };
+  const auto values_of = [&](std::size_t i) {
     const Weight& weight = schedule.weights[ids[i]];
-    const double scale = weight_scale[weight.input];
-    Coefficients coefficients = encoder.coefficients(rotated_right(diagonals[weight.diagonal], weight.shift), scale);
-    encoder.require_fits(coefficients, scale, level);
+    return rotated_right(diagonals[weight.diagonal], weight.shift);
+  };
+  const auto encode = [&](std::size_t i) {
+    Coefficients coefficients = encoder.coefficients(values_of(i), scale_of(i));
+    encoder.require_fits(coefficients, scale_of(i), level);
     return coefficients;
+  };
+  // A pair's coefficients may be twice as large as a weight's, so the cautious answer is to look at each by itself.
+  const auto encode_pair = [&](std::size_t i, std::size_t j) {
+    auto both = encoder.pair(values_of(i), scale_of(i), values_of(j), scale_of(j));
+    if (both && !encoder.fits(*both, level)) both.reset();
+    return both;
   };
   std::vector<std::vector<Pair>> made(pairs.size());
   parallel_for(pairs.size(), [&](std::size_t p) {
     const auto [first, second] = pairs[p];
+    if (first != second) {
+      if (auto both = encode_pair(first, second)) {
+        made[p].push_back({std::move(*both), first, second});
+        return;
+      }
+    }
     Coefficients f = encode(first);
     if (first == second) {
       made[p].push_back({std::move(f), first, first});

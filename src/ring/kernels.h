@@ -13,6 +13,8 @@ namespace blindsight::ring {
 
 /// Most terms of a linear combination (Kernels::combine).
 inline constexpr std::size_t kMaxCombineTerms = 25;
+/// Words of one end of one half that stand together (Kernels::pack_symmetric).
+inline constexpr std::size_t kPackedRun = 16;
 
 /// A table of functions over arrays of n words, n a multiple of 16, arrays 64-byte aligned, words in [0, q).
 /// Results are fully reduced to [0, q), so every implementation gives the same bits. `out` may equal an input
@@ -59,17 +61,24 @@ struct Kernels {
   /// do their halves and quarters.
   void (*permute)(std::uint64_t* out, const std::uint64_t* a, const std::uint32_t* index, std::size_t n);
 
+  /// For dot_symmetric: the words j of both halves a[0] and a[1] with j in [first, first + count), multiples of 16
+  /// within [0, n/2], and their mirror images. Every 16 of them become 64 words, those of the next 16 start `stride`
+  /// words later: 16 words of either half, then their images a[h][n-1-j], j ascending.
+  void (*pack_symmetric)(std::uint64_t* out, std::size_t stride, const std::uint64_t* const* a, std::size_t n,
+                         std::size_t first, std::size_t count);
   /// Products with plaintexts of a subring whose transforms read the same from both ends, in [0, n/2) and mirrored:
-  /// out[h][j] = Σ_t a[h][t][j]·w[t][j >> log_run] and out[h][n-1-j] = Σ_t a[h][t][n-1-j]·w[t][j >> log_run] for both
-  /// h and j in [first, first + count), multiples of 16 within [0, n/2]. w[t] has n/2 >> log_run words; 1 .. 4096
-  /// terms, one reduction at the end.
-  void (*dot_symmetric)(std::uint64_t* const* out, const std::uint64_t* const* const* a, const std::uint64_t* const* w,
-                        std::size_t terms, unsigned log_run, std::size_t n, std::size_t first, std::size_t count,
-                        const Modulus& q);
+  /// out[h][j] = Σ_t a_t[h][j]·w[t][j >> log_run] and out[h][n-1-j] = Σ_t a_t[h][n-1-j]·w[t][j >> log_run] for both
+  /// h and j as above. a[t] are the words of a_t for `first` as pack_symmetric lays them out. w[t] has n/2 >> log_run
+  /// words; 1 .. 4096 terms, one reduction at the end.
+  void (*dot_symmetric)(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
+                        const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t n,
+                        std::size_t first, std::size_t count, const Modulus& q);
   /// From the transform `a` (n words) of F + X^(n/2)·G, where F and G are as they were with 1/X for X, the first halves
   /// of the transforms of F and of G.
   void (*split_symmetric)(std::uint64_t* f, std::uint64_t* g, const std::uint64_t* a, std::size_t n,
                           const NttTables& tables);
+  /// Integers of (-q, q) reduced mod q.
+  void (*widen)(std::uint64_t* out, const std::int32_t* a, std::size_t n, const Modulus& q);
 
   /// Words of `bits` (1 .. 50) bits that stand at `in`, of any alignment, without gaps, the first one lowest; reads no
   /// byte beyond their n·bits/8. Whether all are below `bound` (1 .. 2^50).

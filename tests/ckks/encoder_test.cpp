@@ -229,6 +229,50 @@ TEST(Encoder, LargeCoefficientsAreKeptWhole) {
   }
 }
 
+TEST(Encoder, PairsByOneTransform) {
+  const auto context = make_context(small_set());
+  const Encoder encoder(context);
+  for (const std::size_t period : {std::size_t{1}, std::size_t{4}, std::size_t{8}, std::size_t{64}, context->slots()}) {
+    const auto a = random_values(period, 5), b = random_values(std::max<std::size_t>(period, 8), 6);
+    const double a_scale = std::exp2(25), b_scale = std::exp2(19) * 1.1;
+    const auto pair = encoder.pair(a, a_scale, b, b_scale);
+    ASSERT_TRUE(pair);
+    const auto f = encoder.coefficients(a, a_scale), g = encoder.coefficients(b, b_scale);
+    const auto expected = Coefficients::pair(f, g);
+    const std::size_t n = f.size();
+    ASSERT_EQ(pair->size(), n);
+    EXPECT_NEAR(pair->largest(), 2 * std::max(f.largest(), g.largest()), 1e-3);
+    std::size_t different = 0;
+    for (std::size_t j = 0; j < n; ++j) {
+      different += (*pair)[j] != expected[j];
+      ASSERT_LE(std::abs((*pair)[j] - expected[j]), 2) << period << " " << j;
+      // Of two integers that mirror themselves, whatever was rounded how.
+      if (j % (n / 2) == 0) continue;
+      ASSERT_EQ(((*pair)[j] + (*pair)[n - j]) % 2, 0) << period << " " << j;
+    }
+    EXPECT_LE(different, 4U);
+    for (const std::size_t l : {0, 3}) {
+      const ring::Modulus& q = context->q(l);
+      ring::AlignedVector<std::uint64_t> words(n);
+      pair->reduce(words.data(), q);
+      for (std::size_t j = 0; j < n; ++j) ASSERT_EQ(words[j], q.from_signed((*pair)[j]));
+    }
+    const ring::Modulus small(12289);
+    ring::AlignedVector<std::uint64_t> words(n);
+    pair->reduce(words.data(), small);
+    for (std::size_t j = 0; j < n; ++j) ASSERT_EQ(words[j], small.from_signed((*pair)[j]));
+  }
+  const std::vector<double> one(8, 1), longer{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+  EXPECT_TRUE(encoder.pair(one, std::exp2(29.9), one, 1));
+  EXPECT_FALSE(encoder.pair(one, std::exp2(30.1), one, 1));
+  EXPECT_FALSE(encoder.pair(one, 1, one, std::exp2(30.1)));
+  EXPECT_FALSE(encoder.pair(one, 1, longer, 1));
+  const std::vector<double> bad(8, std::numeric_limits<double>::quiet_NaN());
+  EXPECT_FALSE(encoder.pair(one, 1024, bad, 1024));
+  EXPECT_THROW(encoder.pair(one, 0, one, 1), InvalidArgument);
+  EXPECT_THROW(encoder.pair(one, 1, std::vector<double>(3), 1), InvalidArgument);
+}
+
 TEST(Encoder, Refuses) {
   const auto context = make_context(small_set());
   const Encoder encoder(context);

@@ -114,6 +114,56 @@ TEST(Fft, RoundsToNearest) {
   }
 }
 
+TEST(Fft, RoundsPairs) {
+  constexpr std::size_t n = 64;
+  std::mt19937_64 random(9);
+  std::uniform_real_distribution<double> uniform(-0x1p30 + 2, 0x1p30 - 2);
+  std::vector<double> f(2 * n), g(2 * n);  // [n] is 0, and the second half mirrors the first
+  for (auto* of : {&f, &g}) {
+    (*of)[0] = uniform(random);
+    for (std::size_t j = 1; j < n; ++j) (*of)[2 * n - j] = -((*of)[j] = uniform(random));
+  }
+  ring::AlignedVector<double> re(n), im(n), one(n, 1), zero(n, 0);
+  const auto fill = [&] {
+    for (std::size_t j = 0; j < n; ++j) {
+      re[j] = f[j] - g[j + n];
+      im[j] = f[j + n] + g[j];
+    }
+  };
+  for (const FftKernel* kernel : available_fft_kernels()) {
+    const auto round = [&](ring::AlignedVector<std::int32_t>& out) {
+      return kernel->round_pair(out.data(), re.data(), im.data(), one.data(), zero.data(), n, 1);
+    };
+    ring::AlignedVector<std::int32_t> out(2 * n);
+    fill();
+    const double largest = round(out);
+    double expected = 0;
+    for (std::size_t j = 0; j < n; ++j) {
+      expected = std::max({expected, std::abs(f[j]), std::abs(g[j])});
+      EXPECT_EQ(out[j], std::llrint(f[j]) - std::llrint(g[j + n])) << kernel->name << " " << j;
+      EXPECT_EQ(out[j + n], std::llrint(f[j + n]) + std::llrint(g[j])) << kernel->name << " " << j;
+    }
+    EXPECT_NEAR(largest, expected, 1e-6) << kernel->name;
+    // Wherever a value is that doesn't fit.
+    for (const double bad : {0x1p32, -0x1p32, 0x1p60, std::numeric_limits<double>::quiet_NaN()}) {
+      for (std::size_t j = 0; j < n; ++j) {
+        fill();
+        (j % 2 == 0 ? re : im)[j] = bad;
+        EXPECT_FALSE(round(out) < FftKernel::kMostPaired) << kernel->name << " " << j << " " << bad;
+      }
+    }
+    // x·conj(twist)·factor, x = 1, twist = i: h[n + j] = -10, so f[n - j] = g[j] = -5
+    std::fill(re.begin(), re.end(), 1);
+    std::fill(im.begin(), im.end(), 0);
+    EXPECT_EQ(kernel->round_pair(out.data(), re.data(), im.data(), zero.data(), one.data(), n, 10), 10) << kernel->name;
+    EXPECT_EQ(out[n], -10) << kernel->name;
+    for (std::size_t j = 1; j < n; ++j) {
+      EXPECT_EQ(out[j], 0) << kernel->name;
+      EXPECT_EQ(out[n + j], -10) << kernel->name;
+    }
+  }
+}
+
 TEST(Fft, Refuses) {
   EXPECT_THROW(Fft(0), InvalidArgument);
   EXPECT_THROW(Fft(24), InvalidArgument);

@@ -12,6 +12,35 @@ std::uint64_t weight(const Words& w, std::size_t j, std::size_t n, unsigned log_
   return w[std::min(j, n - 1 - j) >> log_run];
 }
 
+/// The terms' runs one after the other.
+Words packed_words(const Kernels& k, const std::vector<Words> (&a)[2], std::size_t n, std::size_t first,
+                   std::size_t count) {
+  const std::size_t terms = a[0].size(), stride = terms * 4 * kPackedRun;
+  Words packed(count / kPackedRun * stride);
+  for (std::size_t t = 0; t < terms; ++t) {
+    const std::uint64_t* const halves[] = {a[0][t].data(), a[1][t].data()};
+    k.pack_symmetric(packed.data() + t * 4 * kPackedRun, stride, halves, n, first, count);
+  }
+  return packed;
+}
+
+TEST(Compact, PackSymmetric) {
+  std::mt19937_64 random(3);
+  const Modulus q(edge_primes(16).front());
+  constexpr std::size_t kN = 128, kFirst = 16, kCount = 48, kStride = 5 * kPackedRun;
+  const std::vector<Words> a[2] = {{random_words(kN, q, random)}, {random_words(kN, q, random)}};
+  const std::uint64_t* const halves[] = {a[0][0].data(), a[1][0].data()};
+  for (const Kernels* k : all_kernels()) {
+    Words out(kCount / kPackedRun * kStride, 7);
+    k->pack_symmetric(out.data(), kStride, halves, kN, kFirst, kCount);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const std::size_t run = i % kStride / kPackedRun, j = kFirst + i / kStride * kPackedRun + i % kPackedRun;
+      const std::uint64_t expected = run == 4 ? 7 : a[run % 2][0][run < 2 ? j : kN - 1 - j];  // the gap stays
+      ASSERT_EQ(out[i], expected) << k->name << " " << i;
+    }
+  }
+}
+
 TEST(Compact, DotSymmetric) {
   std::mt19937_64 random(1);
   constexpr std::size_t kN = 256;
@@ -20,21 +49,24 @@ TEST(Compact, DotSymmetric) {
     for (const std::size_t terms : {1U, 2U, 9U}) {
       for (unsigned log_run = 0; log_run <= 5; ++log_run) {
         std::vector<Words> a[2], w;
-        std::vector<const std::uint64_t*> a_data[2], w_data;
+        std::vector<const std::uint64_t*> w_data;
         for (std::size_t t = 0; t < terms; ++t) {
           for (int h : {0, 1}) a[h].push_back(random_words(kN, q, random));
           w.push_back(random_words(std::max<std::size_t>(8, (kN / 2) >> log_run), q, random));
         }
-        for (std::size_t t = 0; t < terms; ++t) {
-          for (int h : {0, 1}) a_data[h].push_back(a[h][t].data());
-          w_data.push_back(w[t].data());
-        }
-        const std::uint64_t* const* halves[] = {a_data[0].data(), a_data[1].data()};
+        for (const Words& of : w) w_data.push_back(of.data());
         for (const Kernels* k : all_kernels()) {
-          // In two pieces; the words outside of them stay.
+          const auto dot = [&](std::uint64_t* const* outs, std::size_t first, std::size_t count) {
+            const Words packed = packed_words(*k, a, kN, first, count);
+            std::vector<const std::uint64_t*> starts;
+            for (std::size_t t = 0; t < terms; ++t) starts.push_back(packed.data() + t * 4 * kPackedRun);
+            k->dot_symmetric(outs, starts.data(), terms * 4 * kPackedRun, w_data.data(), terms, log_run, kN, first,
+                             count, q);
+          };
+          // In pieces; the words outside of them stay.
           Words out[2] = {Words(kN, 7), Words(kN, 7)};
           std::uint64_t* outs[] = {out[0].data(), out[1].data()};
-          k->dot_symmetric(outs, halves, w_data.data(), terms, log_run, kN, 16, 32, q);
+          dot(outs, 16, 32);
           for (int h : {0, 1}) {
             for (std::size_t j = 0; j < kN; ++j) {
               const std::size_t near = std::min(j, kN - 1 - j);
@@ -43,8 +75,8 @@ TEST(Compact, DotSymmetric) {
               }
             }
           }
-          k->dot_symmetric(outs, halves, w_data.data(), terms, log_run, kN, 0, 16, q);
-          k->dot_symmetric(outs, halves, w_data.data(), terms, log_run, kN, 48, kN / 2 - 48, q);
+          dot(outs, 0, 16);
+          dot(outs, 48, kN / 2 - 48);
           for (int h : {0, 1}) {
             for (std::size_t j = 0; j < kN; ++j) {
               std::uint64_t expected = 0;
@@ -63,13 +95,12 @@ TEST(Compact, DotSymmetricOfTheMostAndLargestTerms) {
   for (const std::uint64_t prime : edge_primes(16)) {
     const Modulus q(prime);
     for (const std::uint64_t x : {prime - 1, (prime - 1) & ~std::uint64_t{0x3ffffff}}) {
-      const Words words(32, x);
+      const Words words(4 * kPackedRun, x);
       const std::vector<const std::uint64_t*> a(4096, words.data());
-      const std::uint64_t* const* halves[] = {a.data(), a.data()};
       for (const Kernels* k : all_kernels()) {
         Words out[2] = {Words(32), Words(32)};
         std::uint64_t* outs[] = {out[0].data(), out[1].data()};
-        k->dot_symmetric(outs, halves, a.data(), a.size(), 0, 32, 0, 16, q);
+        k->dot_symmetric(outs, a.data(), 4 * kPackedRun, a.data(), a.size(), 0, 32, 0, 16, q);
         const Words expected(32, q.mul(q.reduce(4096), q.mul(x, x)));
         ASSERT_EQ(out[0], expected) << k->name << " q " << prime;
         ASSERT_EQ(out[1], expected) << k->name << " q " << prime;
@@ -109,6 +140,24 @@ TEST(Compact, SplitSymmetric) {
           ASSERT_EQ(g_eval[i], g_out[std::min(i, n - 1 - i)]) << k->name << " n " << n << " q " << prime << " " << i;
         }
       }
+    }
+  }
+}
+
+TEST(Compact, Widen) {
+  std::mt19937_64 random(4);
+  for (const std::uint64_t prime : edge_primes(16)) {
+    const Modulus q(prime);
+    const auto most = static_cast<std::int64_t>(std::min<std::uint64_t>(prime - 1, 0x7fffffff));
+    std::uniform_int_distribution<std::int32_t> uniform(static_cast<std::int32_t>(-most),
+                                                        static_cast<std::int32_t>(most));
+    std::vector<std::int32_t, AlignedAllocator<std::int32_t>> a(80);
+    for (std::int32_t& x : a) x = uniform(random);
+    a[0] = static_cast<std::int32_t>(most), a[1] = static_cast<std::int32_t>(-most), a[2] = 0;
+    for (const Kernels* k : all_kernels()) {
+      Words out(a.size());
+      k->widen(out.data(), a.data(), a.size(), q);
+      for (std::size_t i = 0; i < a.size(); ++i) ASSERT_EQ(out[i], q.from_signed(a[i])) << k->name << " " << a[i];
     }
   }
 }

@@ -17,7 +17,27 @@ template <size_t kLanes>
 struct Lanes {
   typedef double Vector __attribute__((vector_size(kLanes * sizeof(double))));
   typedef std::int64_t Integers __attribute__((vector_size(kLanes * sizeof(double))));
+  typedef std::int32_t Halves __attribute__((vector_size(kLanes * sizeof(double))));
   static Vector splat(double x) { return Vector{} + x; }
+  static Vector reverse(Vector x) { return reverse(x, std::make_index_sequence<kLanes>{}); }
+  template <size_t... i>
+  static Vector reverse(Vector x, std::index_sequence<i...>) {
+    return __builtin_shufflevector(x, x, (kLanes - 1 - i)...);
+  }
+  /// Any alignment.
+  static Vector load_any(const double* p) {
+    Vector x;
+    __builtin_memcpy(&x, p, sizeof x);
+    return x;
+  }
+  /// Integers below 2^31 in size, to any alignment.
+  static void store_narrow(std::int32_t* p, Vector x) { store_narrow(p, x, std::make_index_sequence<kLanes>{}); }
+  template <size_t... i>
+  static void store_narrow(std::int32_t* p, Vector x, std::index_sequence<i...>) {
+    const Halves wide = reinterpret_cast<Halves>(x + splat(0x1.8p52));  // each in the lower half of a mantissa
+    const auto narrow = __builtin_shufflevector(wide, wide, (2 * i)...);
+    __builtin_memcpy(p, &narrow, sizeof narrow);
+  }
   /// The lower halves of both, lane by lane in turn, and the upper halves.
   static void interleave(Vector& a, Vector& b) { interleave(a, b, std::make_index_sequence<kLanes>{}); }
   template <size_t... i>
@@ -196,8 +216,65 @@ double round(std::int64_t* out, const double* real, const double* imag, const do
 }
 
 template <size_t kLanes>
+double round_pair(std::int32_t* out, double* real, double* imag, const double* twist_real, const double* twist_imag,
+                  size_t n, double factor) {
+  using L = Lanes<kLanes>;
+  using C = Complex<kLanes>;
+  using V = typename L::Vector;
+  const auto half = L::splat(factor / 2);
+  for (size_t i = 0; i < n; i += kLanes) {
+    const C x = C::load(real + i, imag + i), w = C::load(twist_real + i, twist_imag + i);
+    C{(x.re * w.re + x.im * w.im) * half, (x.im * w.re - x.re * w.im) * half}.store(real + i, imag + i);
+  }
+  const auto size = [](double x) { return x < 0 ? -x : x; };
+  double largest = 0;
+  bool valid = true;
+  const auto see = [&](double x) {
+    largest = size(x) > largest ? size(x) : largest;
+    valid &= size(x) < FftKernel::kMostPaired;
+    return valid ? static_cast<std::int32_t>(__builtin_rint(x)) : 0;
+  };
+  // h[j] = f[j] + g[n - j] and h[2n - j] = g[n - j] - f[j], but h[0] = f[0] and h[n] = g[0].
+  out[0] = see(2 * real[0]);
+  out[n] = see(2 * imag[0]);
+  for (size_t j = 1; j < kLanes; ++j) {
+    const std::int32_t f = see(real[j] - imag[n - j]), g = see(real[j] + imag[n - j]);
+    out[j] = g + f;
+    out[2 * n - j] = g - f;
+  }
+  const auto magic = L::splat(0x1.8p52);
+  V most = L::splat(0);
+  auto wrong = most != most;  // lanes where a value was too large or a NaN
+  for (size_t i = kLanes; i < n; i += kLanes) {
+    if constexpr (kLanes > 1) {
+      const V x = C::load(real + i, imag + i).re, y = L::reverse(L::load_any(imag + n - i - (kLanes - 1)));
+      V f = x - y, g = x + y;
+      const V f_size = f < 0 ? -f : f, g_size = g < 0 ? -g : g;
+      most = most > f_size ? most : f_size;
+      most = most > g_size ? most : g_size;
+      wrong |= ~((f_size < L::splat(FftKernel::kMostPaired)) & (g_size < L::splat(FftKernel::kMostPaired)));
+      f = (f + magic) - magic;
+      g = (g + magic) - magic;
+      L::store_narrow(out + i, g + f);
+      L::store_narrow(out + 2 * n - i - (kLanes - 1), L::reverse(g - f));
+    } else {
+      const std::int32_t f = see(real[i] - imag[n - i]), g = see(real[i] + imag[n - i]);
+      out[i] = g + f;
+      out[2 * n - i] = g - f;
+    }
+  }
+  if constexpr (kLanes > 1) {
+    for (size_t l = 0; l < kLanes; ++l) {
+      see(most[l]);
+      valid &= wrong[l] == 0;
+    }
+  }
+  return valid ? largest : __builtin_nan("");
+}
+
+template <size_t kLanes>
 constexpr FftKernel make_fft_kernel(std::string_view name) {
-  return {name, kLanes, run<kLanes>, round<kLanes>};
+  return {name, kLanes, run<kLanes>, round<kLanes>, round_pair<kLanes>};
 }
 
 }  // namespace

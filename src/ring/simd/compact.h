@@ -20,70 +20,87 @@ inline typename P::W spread(const std::uint64_t* w, std::size_t i, unsigned log_
     return P::template repeat<kLogRun>(w + (i >> kLogRun));
 }
 
-/// Both halves of a ciphertext, and with kBothEnds also their mirror images, share a load of w.
+/// The ends of both halves side by side, the far one backwards: what dot_symmetric reads in one go.
+template <typename P>
+void pack_symmetric(std::uint64_t* out, std::size_t stride, const std::uint64_t* const* a, std::size_t n,
+                    std::size_t first, std::size_t count) {
+  constexpr std::size_t L = P::kLanes;
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::uint64_t* const from = a[half];
+    std::uint64_t* near = out + half * kPackedRun;
+    std::uint64_t* far = near + 2 * kPackedRun;
+    for (std::size_t i = first; i < first + count; i += kPackedRun, near += stride, far += stride)
+      for (std::size_t v = 0; v < kPackedRun; v += L) P::store(near + v, P::load(from + i + v));
+    far = out + (2 + half) * kPackedRun;
+    for (std::size_t i = first; i < first + count; i += kPackedRun, far += stride)
+      for (std::size_t v = 0; v < kPackedRun; v += L) P::store(far + v, P::reverse(P::load(from + n - L - i - v)));
+  }
+}
+
+/// Both halves of a ciphertext, and with kCompactBothEnds also their ends, share a load of w.
 template <typename P, unsigned kLogRun>
-void dot_symmetric_run(std::uint64_t* const* out, const std::uint64_t* const* const* a, const std::uint64_t* const* w,
-                       std::size_t terms, unsigned log_run, std::size_t n, std::size_t first, std::size_t count,
-                       const simd::Constants& constants) {
+void dot_symmetric_run(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
+                       const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t n,
+                       std::size_t first, std::size_t count, const simd::Constants& constants) {
   const typename P::Q q(constants);
   const typename P::Folder folder(constants);
-  constexpr std::size_t L = P::kLanes, kTogether = P::kCompactTogether;
-  const std::uint64_t* const* const a0 = a[0];
-  const std::uint64_t* const* const a1 = a[1];
+  constexpr std::size_t L = P::kLanes, kTogether = P::kCompactTogether, kAhead = 32;  // words of w
+  std::size_t packed = 0;                                                             // from a[t]
   for (std::size_t i = first; i < first + count; i += kTogether * L) {
-    const std::size_t mirror = n - kTogether * L - i;
     typename P::Sum near0[kTogether], near1[kTogether], far0[kTogether], far1[kTogether];
     for (std::size_t v = 0; v < kTogether; ++v) near0[v] = near1[v] = far0[v] = far1[v] = P::zero_sum();
     if constexpr (P::kCompactBothEnds) {
-      for (std::size_t t = 0; t < terms; ++t)
+      for (std::size_t t = 0; t < terms; ++t) {
+        const std::uint64_t* const words = a[t] + packed;
         for (std::size_t v = 0; v < kTogether; ++v) {
+          if ((v == 0 || kLogRun == 0) && L > 1) __builtin_prefetch(w[t] + ((i + v * L) >> log_run) + kAhead);
           const auto weight = spread<P, kLogRun>(w[t], i + v * L, log_run);
-          P::accumulate(near0[v], P::load(a0[t] + i + v * L), weight);
-          P::accumulate(near1[v], P::load(a1[t] + i + v * L), weight);
-          const auto reversed = P::reverse(weight);
-          const std::size_t at = mirror + (kTogether - 1 - v) * L;
-          P::accumulate(far0[v], P::load(a0[t] + at), reversed);
-          P::accumulate(far1[v], P::load(a1[t] + at), reversed);
+          P::accumulate(near0[v], P::load(words + v * L), weight);
+          P::accumulate(near1[v], P::load(words + kPackedRun + v * L), weight);
+          P::accumulate(far0[v], P::load(words + 2 * kPackedRun + v * L), weight);
+          P::accumulate(far1[v], P::load(words + 3 * kPackedRun + v * L), weight);
         }
+      }
     } else {
       for (std::size_t t = 0; t < terms; ++t)
         for (std::size_t v = 0; v < kTogether; ++v) {
           const auto weight = spread<P, kLogRun>(w[t], i + v * L, log_run);
-          P::accumulate(near0[v], P::load(a0[t] + i + v * L), weight);
-          P::accumulate(near1[v], P::load(a1[t] + i + v * L), weight);
+          P::accumulate(near0[v], P::load(a[t] + packed + v * L), weight);
+          P::accumulate(near1[v], P::load(a[t] + packed + kPackedRun + v * L), weight);
         }
       for (std::size_t t = 0; t < terms; ++t)
         for (std::size_t v = 0; v < kTogether; ++v) {
-          const auto reversed = P::reverse(spread<P, kLogRun>(w[t], i + v * L, log_run));
-          const std::size_t at = mirror + (kTogether - 1 - v) * L;
-          P::accumulate(far0[v], P::load(a0[t] + at), reversed);
-          P::accumulate(far1[v], P::load(a1[t] + at), reversed);
+          const auto weight = spread<P, kLogRun>(w[t], i + v * L, log_run);
+          P::accumulate(far0[v], P::load(a[t] + packed + 2 * kPackedRun + v * L), weight);
+          P::accumulate(far1[v], P::load(a[t] + packed + 3 * kPackedRun + v * L), weight);
         }
     }
     for (std::size_t v = 0; v < kTogether; ++v) {
-      const std::size_t at = mirror + (kTogether - 1 - v) * L;
-      P::store(out[0] + i + v * L, P::fold(q, folder, near0[v]));
-      P::store(out[1] + i + v * L, P::fold(q, folder, near1[v]));
-      P::store(out[0] + at, P::fold(q, folder, far0[v]));
-      P::store(out[1] + at, P::fold(q, folder, far1[v]));
+      const std::size_t near = i + v * L, far = n - L - near;
+      P::store(out[0] + near, P::fold(q, folder, near0[v]));
+      P::store(out[1] + near, P::fold(q, folder, near1[v]));
+      P::store(out[0] + far, P::reverse(P::fold(q, folder, far0[v])));
+      P::store(out[1] + far, P::reverse(P::fold(q, folder, far1[v])));
     }
+    packed += kTogether * L;
+    if ((i + kTogether * L) % kPackedRun == 0) packed += stride - kPackedRun;
   }
 }
 
 template <typename P>
-void dot_symmetric(std::uint64_t* const* out, const std::uint64_t* const* const* a, const std::uint64_t* const* w,
-                   std::size_t terms, unsigned log_run, std::size_t n, std::size_t first, std::size_t count,
-                   const Modulus& modulus) {
+void dot_symmetric(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
+                   const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t n, std::size_t first,
+                   std::size_t count, const Modulus& modulus) {
   const simd::Constants constants = simd::constants_of(modulus);
   switch (log_run) {
     case 0:
-      return dot_symmetric_run<P, 0>(out, a, w, terms, log_run, n, first, count, constants);
+      return dot_symmetric_run<P, 0>(out, a, stride, w, terms, log_run, n, first, count, constants);
     case 1:
-      return dot_symmetric_run<P, 1>(out, a, w, terms, log_run, n, first, count, constants);
+      return dot_symmetric_run<P, 1>(out, a, stride, w, terms, log_run, n, first, count, constants);
     case 2:
-      return dot_symmetric_run<P, 2>(out, a, w, terms, log_run, n, first, count, constants);
+      return dot_symmetric_run<P, 2>(out, a, stride, w, terms, log_run, n, first, count, constants);
     default:
-      return dot_symmetric_run<P, 3>(out, a, w, terms, log_run, n, first, count, constants);
+      return dot_symmetric_run<P, 3>(out, a, stride, w, terms, log_run, n, first, count, constants);
   }
 }
 
@@ -99,6 +116,16 @@ void split_symmetric(std::uint64_t* f, std::uint64_t* g, const std::uint64_t* a,
     const auto x = P::load(a + i), y = P::reverse(P::load(a + n - P::kLanes - i));
     P::store(f + i, P::mul_factor(q, P::add(x, y), half));
     P::store(g + i, P::mul_factor(q, P::add(x, P::sub(modulus_word, y)), half_root));
+  }
+}
+
+/// The compiler makes vectors of this.
+template <typename P>
+void widen(std::uint64_t* out, const std::int32_t* a, std::size_t n, const Modulus& modulus) {
+  const auto q = static_cast<std::int64_t>(simd::constants_of(modulus).q);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::int64_t x = a[i];
+    out[i] = static_cast<std::uint64_t>(x + (x < 0 ? q : 0));
   }
 }
 

@@ -461,8 +461,10 @@ constexpr Kernels make_kernels(std::string_view name) {
           sub_mul_scalar<P>,
           switch_modulus<P>,
           permute<P>,
+          pack_symmetric<P>,
           dot_symmetric<P>,
           split_symmetric<P>,
+          widen<P>,
           unpack<P>};
 }
 
