@@ -226,7 +226,7 @@ Report report_of(const nn::QuadraticNetwork& network, const Program& program, co
   report.encoded_weights = memory.all_weights;
   report.kept_weights = memory.weights;
   report.predicted_logit_error = choice.error;
-  report.predicted_latency_ms = predicted_latency_ms(program, cached);
+  report.predicted_latency_ms = predicted_latency_ms(program, cached, measure_transform_ns(*context));
   return report;
 }
 

@@ -1,8 +1,12 @@
 #include "blindsight/compiler/cost.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <limits>
 #include <set>
+
+#include "blindsight/ring/kernels.h"
 
 namespace blindsight::compiler {
 
@@ -15,8 +19,6 @@ constexpr double kPass = 0.08;
 constexpr double kPermutation = 0.15;
 /// A complex floating-point transform of as many slots as the plaintext has, in transforms of a limb of the same ring.
 constexpr double kEmbedding = 2;
-// Nanoseconds a butterfly, one thread.
-constexpr double kButterflyNs = 0.27;
 }  // namespace
 
 LevelCost::LevelCost(unsigned level, unsigned special_limbs) : limbs_(level + 1.0), extended_(limbs_ + special_limbs) {
@@ -107,9 +109,22 @@ double cost(const Program& program, const std::vector<bool>& cached) {
   return sum;
 }
 
-double predicted_latency_ms(const Program& program, const std::vector<bool>& cached) {
-  const double n = std::exp2(program.parameters.log_n);
-  return cost(program, cached) * n / 2 * program.parameters.log_n * kButterflyNs * 1e-6;
+double measure_transform_ns(const ckks::Context& context) {
+  constexpr int kTries = 12;
+  const ring::NttTables& tables = context.basis(0)->tables(0);
+  ring::AlignedVector<std::uint64_t> words(context.n(), 1);
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kTries; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    ring::kernels().ntt_forward(words.data(), words.size(), tables);
+    const std::chrono::duration<double, std::nano> taken = std::chrono::steady_clock::now() - start;
+    least = std::min(least, taken.count());
+  }
+  return least;
+}
+
+double predicted_latency_ms(const Program& program, const std::vector<bool>& cached, double transform_ns) {
+  return cost(program, cached) * transform_ns * 1e-6;
 }
 
 }  // namespace blindsight::compiler

@@ -52,7 +52,10 @@ double map_cost_at_least(const LevelCost& price, std::size_t diagonals, std::siz
 /// Transforms that the program's ciphertext operations amount to; maps marked in `cached` have their weights at hand.
 double cost(const Program& program, const std::vector<bool>& cached);
 
-/// One thread.
-double predicted_latency_ms(const Program& program, const std::vector<bool>& cached);
+/// Nanoseconds that a transform of one limb takes on this machine, one thread: the least of several.
+double measure_transform_ns(const ckks::Context& context);
+
+/// One thread, at so many nanoseconds a transform.
+double predicted_latency_ms(const Program& program, const std::vector<bool>& cached, double transform_ns);
 
 }  // namespace blindsight::compiler

@@ -25,7 +25,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kBeam = 8;
 constexpr std::size_t kBatch = 4;
 /// Steps of all covers of a stage, where cheaper candidates exist.
-constexpr double kStageWork = 3e8;
+constexpr double kStageWork = 8e7;
+/// Where every element stands once there is nothing to search: a step takes so much of one that does.
+constexpr double kForcedStep = 0.1;
 /// States whose latest stage costs so many times what the best one's does are not followed.
 constexpr double kHopeless = 2.5;
 /// Covers that take more steps are tried only where no quicker one is found.
@@ -312,7 +314,8 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
       const Standing& main = *state->values[main_term(stage).value];
       const double copies = static_cast<double>(main.slots_of->slot.size()) /
                             static_cast<double>(std::max<std::size_t>(1, main.slots_of->begin.size() - 1));
-      const double work = candidate->products * copies;
+      const bool forced = copies == 1 && candidate->placement.folds() == 0;
+      const double work = candidate->products * copies * (forced ? kForcedStep : 1);
       tasks.push_back({state, std::move(candidate), at_least, work});
     }
   }
