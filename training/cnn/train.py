@@ -40,10 +40,11 @@ def set_norms(network, training):
 
 
 @torch.no_grad()
-def settled(network, images, dataset):
-    """A copy whose batch norms have their statistics from images as they are, in one pass, values being bounded.
+def settled(network, images, recipe):
+    """A copy whose batch norms have their statistics in one pass over images, values being bounded.
 
-    Averaged weights need statistics of their own, and augmented images are not what is classified.
+    Averaged weights need statistics of their own. Deformed images are blurred, so the undeformed ones serve here;
+    cropped ones are sharp, and their borders, which the layers have learned to live with, belong to the statistics.
     """
     network = copy.deepcopy(network).train()
     for module in network.modules():
@@ -51,7 +52,9 @@ def settled(network, images, dataset):
             module.reset_running_stats()
             module.momentum = None
     for batch in images[torch.randperm(len(images))[:SETTLING_IMAGES]].split(EVALUATION_BATCH):
-        network(normalised(pixels(batch), dataset))
+        if not recipe.deformation:
+            batch = crop(batch, recipe.margin)
+        network(normalised(pixels(batch), recipe.dataset))
     return network.eval()
 
 
@@ -158,6 +161,6 @@ class Trainer:
 
     def result(self):
         random = torch.get_rng_state()
-        network = settled(self.averaged, self.images, self.recipe.dataset)
+        network = settled(self.averaged, self.images, self.recipe)
         torch.set_rng_state(random)
         return network
