@@ -51,9 +51,9 @@ void decrypt(const Options& options) {
     if (options.noise_bits) flood(logits.back(), std::exp2(*options.noise_bits) * compiler::Options{}.precision);
   }
   if (options.json) {
-    Json images = Json::array();
-    for (const auto& l : logits) images.push_back(to_json(l, files.card.labels));
-    write_json("-", {{"model", files.card.name}, {"images", images}});
+    Json list = Json::array();
+    for (const auto& l : logits) list.push_back(to_json(l, files.card.labels));
+    write_json("-", {{"model", files.card.name}, {"images", list}});
     return;
   }
   for (std::size_t i = 0; i < logits.size(); ++i) {

@@ -77,7 +77,9 @@ TEST_F(Commands, InferProfilesAndKeepsToABudget) {
   }
   const Result all = infer("all.ct", {"--memory-budget", "0", "--profile", "-"});
   for (const json& event : json::parse(all.out)["traceEvents"]) {
-    if (event["cat"] == "linear map") EXPECT_EQ(event["args"]["weights"], "kept");
+    if (event["cat"] == "linear map") {
+      EXPECT_EQ(event["args"]["weights"], "kept");
+    }
   }
   EXPECT_EQ(contents(path("all.ct")), contents(path("y.ct")));
   expect_refusal(program({"infer", path("model/plan.bs"), "--eval-keys", path("keys/eval.keys"), path("x.ct"), "-o",

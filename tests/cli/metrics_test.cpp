@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "blindsight/base/error.h"
-#include "blindsight/cli/zoo.h"
 
 namespace blindsight::cli {
 namespace {
@@ -27,26 +26,6 @@ TEST(Metrics, ConfusionAccuracyAndF1) {
   EXPECT_DOUBLE_EQ(accuracy(confusion), 4.0 / 6);
   EXPECT_DOUBLE_EQ(macro_f1(confusion), (2.0 / 4 + 4.0 / 6 + 1) / 3);
   EXPECT_THROW(confusion_matrix(truth, predicted, 2), InvalidArgument);
-}
-
-TEST(Zoo, InputBoundIsOfBlackOrWhite) {
-  vision::Preprocess p;
-  p.mean = {0.1307};
-  p.std = {0.3081};
-  EXPECT_NEAR(input_bound(p), (1 - 0.1307) / 0.3081, 1e-12);
-  p.mean = {0.9};
-  EXPECT_NEAR(input_bound(p), 0.9 / 0.3081, 1e-12);
-}
-
-TEST(Zoo, RangesOfACard) {
-  EXPECT_EQ(card_ranges(R"({"range": {"before_square_1": 6, "before_square_2": 7, "logits": 15}})", 2),
-            (std::vector<double>{6, 7, 15}));
-  EXPECT_EQ(card_ranges(R"({"range": [6, 7, 15]})", 2), (std::vector<double>{6, 7, 15}));
-  EXPECT_TRUE(card_ranges(R"({"range": [6, 7, 15]})", 3).empty());
-  EXPECT_TRUE(card_ranges(R"({"range": {"before_square_1": 6, "logits": 15}})", 2).empty());
-  EXPECT_TRUE(card_ranges(R"({"range": {"before_square_1": -6, "logits": 15}})", 1).empty());
-  EXPECT_TRUE(card_ranges("{}", 1).empty());
-  EXPECT_TRUE(card_ranges("not json", 1).empty());
 }
 
 }  // namespace
