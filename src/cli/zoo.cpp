@@ -10,6 +10,7 @@
 #include "blindsight/base/error.h"
 #include "blindsight/base/file.h"
 #include "blindsight/cli/calibration.h"
+#include "blindsight/cli/report.h"
 #include "blindsight/nn/import.h"
 #include "blindsight/nn/network.h"
 
@@ -121,12 +122,21 @@ void add_compile_options(CLI::App& command, CompileOptions& options) {
   add_memory_budget(command, options.memory_budget);
 }
 
+/// "range": {"logits": …} of a card: the largest |logit| that its author has seen; 0 where it says nothing.
+double known_output_bound(const std::string& card_json) {
+  const Json card = Json::parse(card_json, nullptr, false);
+  if (!card.is_object() || !card.contains("range") || !card["range"].is_object()) return 0;
+  const Json bound = card["range"].value("logits", Json(0));
+  return bound.is_number() && bound.get<double>() > 0 ? bound.get<double>() : 0;
+}
+
 compiler::Compiled compile_model(const Model& model, const CompileOptions& options) {
   compiler::Options chosen;
   if (options.precision) chosen.precision = *options.precision;
   chosen.log_n = options.log_n;
   chosen.max_rotation_keys = options.max_rotation_keys;
   chosen.memory_budget = options.memory_budget;
+  chosen.output_bound = known_output_bound(model.card_json);
   chosen.calibration = calibration_tensors(model.card, options.calibration);
   return compiler::compile(nn::to_network(model.graph), chosen);
 }

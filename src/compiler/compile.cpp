@@ -248,7 +248,8 @@ Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
   }
   const auto inputs =
       options.calibration.empty() ? random_inputs(network, options.input_bound, kRandomInputs) : options.calibration;
-  const std::vector<ValueStatistics> values = measure(network, inputs);
+  std::vector<ValueStatistics> values = measure(network, inputs);
+  values.back().range = std::max(values.back().range, 2 * options.output_bound / kOutputMargin);
   const ErrorModel least = least_errors(network, values);
   std::string reason;
   for (unsigned log_n = first; log_n <= last; ++log_n) {

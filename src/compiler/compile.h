@@ -16,6 +16,9 @@ struct Options {
   /// ones of absolute value at most `input_bound`, which say little of a deep network.
   std::vector<std::vector<double>> calibration;
   double input_bound = 4;
+  /// Largest |logit| known of any image, where one is: the result keeps clear of its modulus by a factor of two of
+  /// this, and of kOutputMargin over what calibration shows.
+  double output_bound = 0;
   /// 0: the smallest ring that serves.
   unsigned log_n = 0;
   /// 0: no bound.

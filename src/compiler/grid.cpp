@@ -93,6 +93,7 @@ std::optional<Placement> placement(const Grid& grid, unsigned log_slots, unsigne
 }
 
 std::vector<Grid> fresh_grids(const nn::Shape& shape) {
+  if (shape.size() == 1) return fresh_grids({1, 1, shape[0]});
   if (shape.size() != 3) return {};
   std::vector<Grid> out;
   const unsigned count[] = {bits_for(shape[0]), bits_for(shape[1]), bits_for(shape[2])};

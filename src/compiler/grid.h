@@ -28,7 +28,8 @@ struct Grid {
 /// nullopt where the grid needs more than `max_log_ciphertexts` ciphertexts of 2^log_slots slots allow.
 std::optional<Placement> placement(const Grid& grid, unsigned log_slots, unsigned max_log_ciphertexts);
 
-/// Grids made for the tensor alone: channels outermost, innermost, and between rows and columns; powers of two.
+/// Grids made for the tensor alone: channels outermost, innermost, and between rows and columns; powers of two. A
+/// vector is an image of one row.
 std::vector<Grid> fresh_grids(const nn::Shape& shape);
 
 /// By how many input rows and columns a map's rows move when the output position moves by one.

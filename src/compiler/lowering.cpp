@@ -25,7 +25,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kBeam = 8;
 constexpr std::size_t kBatch = 4;
 /// Steps of all covers of a stage, where cheaper candidates exist.
-constexpr double kStageWork = 8e7;
+constexpr double kStageWork = 2e8;
 /// Where every element stands once there is nothing to search: a step takes so much of one that does.
 constexpr double kForcedStep = 0.1;
 /// States whose latest stage costs so many times what the best one's does are not followed.
@@ -271,7 +271,7 @@ std::vector<CoveringDiagonal> Search::cover_stage(const State& state, std::size_
 std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, double cutoff, double work_limit) {
   const LevelCost& price = price_of(stage);
   const Placement& placement = task.candidate->placement;
-  const std::size_t most = (std::size_t{1} << log_period_) * placement.ciphertexts();
+  const std::size_t most = (std::size_t{1} << (log_period_ + kMaxLogCiphertexts)) * placement.ciphertexts();
   std::size_t limit = 0;  // most diagonals that could still be cheap enough
   for (std::size_t step_size = most; step_size > 0; step_size /= 2) {
     if (limit + step_size <= most &&

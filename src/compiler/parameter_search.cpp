@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <numbers>
 #include <numeric>
 
 #include "blindsight/compiler/noise.h"
@@ -43,6 +45,13 @@ ErrorModel common(const nn::QuadraticNetwork& network, const std::vector<ValueSt
     }
   }
   return model;
+}
+
+/// Which part of a plaintext rounding takes away, on top of what it adds as noise, where its coefficients are normal of
+/// this standard deviation: all of it where they are far below 1/2, next to nothing from 1 on (the first harmonic of
+/// the rounding error's Fourier series). It matters for diagonals that are nearly empty.
+double lost_to_rounding(double deviation) {
+  return std::min(1.0, 2 * std::exp(-2 * std::numbers::pi * std::numbers::pi * deviation * deviation));
 }
 
 double input_square(const ErrorModel& model, std::size_t value, bool squared) {
@@ -161,7 +170,7 @@ ErrorModel least_errors(const nn::QuadraticNetwork& network, const std::vector<V
       const double products =
           static_cast<double>(term.matrix.nonzeros()) / static_cast<double>(std::max<std::size_t>(1, term.matrix.rows));
       errors.sources.push_back(
-          {term.value, term.squared, products * input_square(model, term.value, term.squared), 0.0});
+          {term.value, term.squared, products * input_square(model, term.value, term.squared), 0.0, {}});
     }
     model.stages.push_back(std::move(errors));
   }
@@ -194,6 +203,7 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
     for (const nn::StageTerm& term : network.stages[s].terms) {
       // Diagonals that read this term, and how full their input's slots are.
       double diagonals = 0, all = 0, rotated = 0;
+      std::map<int, double> by_size;  // by log2 of the root mean square: sum of squares
       for (const auto& t : stage.plan.terms) {
         const LoweredSource& source = stage.sources[t.input];
         if (source.value != term.value || source.squared != term.squared) continue;
@@ -202,6 +212,9 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
         for (const double w : stage.diagonals[t.diagonal].values()) squares += w * w;
         squares *= static_cast<double>(errors.period) / static_cast<double>(stage.diagonals[t.diagonal].period());
         all += squares;
+        if (squares > 0) {
+          by_size[static_cast<int>(std::floor(std::log2(squares / static_cast<double>(errors.period)) / 2))] += squares;
+        }
         if (t.baby != 0) rotated += squares;
       }
       const Layout& layout = term.value == 0 ? lowered.input : lowered.stages[term.value - 1].output;
@@ -211,7 +224,12 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
       errors.sources.push_back(
           {term.value, term.squared,
            errors.partial_sums * diagonals / stage.plan.outputs * fill * input_square(model, term.value, term.squared),
-           all > 0 ? mean_row_norm(term.matrix) * rotated / all : 0});
+           all > 0 ? mean_row_norm(term.matrix) * rotated / all : 0,
+           {}});
+      const double output = mean_row_norm(term.matrix) * input_square(model, term.value, term.squared);
+      for (const auto& [log_rms, squares] : by_size) {
+        errors.sources.back().losses.push_back({std::exp2(log_rms), output * squares / all});
+      }
     }
     model.stages.push_back(std::move(errors));
   }
@@ -253,6 +271,10 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel
       if (log_weight < kMinWeightBits || log_weight > kMaxWeightBits) return kInfinity;
       local += source.weight_error * noise.encoding(std::exp2(log_weight), stage.period) +
                source.rotated_gain * noise.extended_switch(level + 1, std::exp2(log_in));
+      for (const StageErrors::Source::Loss& loss : source.losses) {
+        const double lost = lost_to_rounding(std::exp2(log_weight) * loss.rms / std::sqrt(2.0 * stage.period));
+        local += lost * lost * loss.contribution;
+      }
     }
     variance += value.sensitivity * local;
     if (model.squared[s + 1]) {

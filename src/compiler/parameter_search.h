@@ -27,6 +27,11 @@ struct StageErrors {
     bool squared = false;
     double weight_error = 0;  ///< times the variance of one weight's encoding error: that of a row
     double rotated_gain = 0;  ///< mean over rows of the squared norm of the weights on rotated inputs
+    /// Diagonals of about this root mean square over their slots, and the mean square that they contribute to a row.
+    struct Loss {
+      double rms = 0, contribution = 0;
+    };
+    std::vector<Loss> losses;
   };
   std::vector<Source> sources;
   std::size_t period = 0;

@@ -76,9 +76,10 @@ TEST_P(Zoo, DrawnImagesReachTheRangesOfRealOnes) {
       for (const double v : values[i]) largest[i] = std::max(largest[i], std::abs(v));
     }
   }
-  // The card's ranges are the largest of all training images; logits have the heaviest tail.
+  // The card's ranges are the largest of all training images; every square makes the tail heavier, and the logits have
+  // the heaviest.
   for (std::size_t i = 0; i < largest.size(); ++i) {
-    const double short_by = i + 1 < largest.size() ? 2.5 : 4;
+    const double short_by = (i + 1 < largest.size() ? 2.5 : 4) * std::exp2(std::max(0.0, static_cast<double>(i) - 2));
     EXPECT_GT(largest[i], model.ranges[i] / short_by) << model.network.stages[i].name;
     EXPECT_LT(largest[i], model.ranges[i] * 2.5) << model.network.stages[i].name;
   }
@@ -87,7 +88,7 @@ TEST_P(Zoo, DrawnImagesReachTheRangesOfRealOnes) {
 /// Of a digit network: one convolution and two dense layers.
 void expect_small(const compiler::Report& report, const std::string& name) {
   EXPECT_LE(report.log_n, 13u);
-  EXPECT_LE(report.key_switches, name.starts_with("tenseal") ? 30u : 40u);
+  EXPECT_LE(report.key_switches, name.starts_with("tenseal") ? 40u : 48u);
   EXPECT_LE(report.input_bytes, 200'000u);
   EXPECT_LE(report.result_bytes, 70'000u);
   EXPECT_LE(report.evaluation_key_bytes, 25'000'000u);
