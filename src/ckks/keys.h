@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "blindsight/base/file.h"
 #include "blindsight/ckks/ciphertext.h"
 
 namespace blindsight::ckks {
@@ -92,6 +93,12 @@ struct EvaluationKeys {
   ContextPtr context;
   std::map<unsigned, KeySwitchKey> relinearisation;  ///< by special limbs
   std::map<GaloisKeyId, KeySwitchKey> galois;
+  std::shared_ptr<const MappedFile> file;  ///< where packed keys lie, unless they are in memory of their own
+
+  /// Gives back the memory that a mapped file's pages take; they are read again when they are used.
+  void release_pages() const {
+    if (file) file->forget(file->bytes());
+  }
 };
 
 /// The keys that a request comes to, each with its level: rotations that are one automorphism share a key. Throws

@@ -542,6 +542,7 @@ EvaluationKeys read_keys_file(std::span<const std::uint8_t> file, const std::str
   ByteReader in(opened.payload, what);
   EvaluationKeys keys = read_keys(in, read_context(in, opened.fingerprint), source);
   in.finish();
+  if (source.form == KeyForm::kPacked) keys.file = source.file;
   return keys;
 }
 

@@ -38,6 +38,24 @@ KeyBytes key_bytes(const Program& program, const ckks::Context& context) {
   return bytes;
 }
 
+/// Of the packed keys, those that the operation with the most uses.
+std::size_t largest_use(const Program& program, const ckks::Context& context) {
+  std::size_t most = 0;
+  const auto slots = static_cast<std::uint32_t>(context.slots());
+  for (const Op& op : program.ops) {
+    if (op.kind != OpKind::kLinearMap) continue;
+    std::size_t sum = 0;
+    for (const int k : ckks::rotations_of(program.maps[op.operand].plan, slots)) {
+      const auto& levels = program.keys.rotations.find(k);
+      const auto special = static_cast<unsigned>(context.special_limbs(op.level));
+      if (levels == program.keys.rotations.end() || !levels->second.contains(special)) continue;
+      sum += ckks::packed_key_bytes(context, levels->second.at(special));
+    }
+    most = std::max(most, sum);
+  }
+  return most;
+}
+
 std::size_t program_bytes(const Program& program) {
   std::size_t bytes = 0;
   const auto add = [&](const ckks::Diagonal& diagonal) { bytes += sizeof(diagonal) + diagonal.bytes(); };
@@ -149,6 +167,11 @@ MemoryPlan plan_memory(const Program& program, const ckks::Context& context, std
   plan.program = program_bytes(program);
   plan.working = working_bytes(program, context);
   plan.kept.assign(program.ops.size(), false);
+  if (budget != 0 && plan.key_form == ckks::KeyForm::kPacked && plan.total() > budget) {
+    plan.release_keys = true;
+    // All of them are in memory once, when they are checked; nothing else is then.
+    plan.keys = std::max(largest_use(program, context), keys.packed - std::min(keys.packed, plan.working));
+  }
   const std::size_t fixed = plan.total();
   const std::size_t room = budget == 0 ? std::numeric_limits<std::size_t>::max() : budget > fixed ? budget - fixed : 0;
   std::vector<Item> candidates = items(program, context);

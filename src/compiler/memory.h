@@ -16,6 +16,8 @@ struct MemoryPlan {
   std::size_t weights = 0;      ///< encoded weights that are kept
   std::size_t all_weights = 0;  ///< what they would be if all were kept
   ckks::KeyForm key_form = ckks::KeyForm::kPacked;
+  bool release_keys =
+      false;               ///< mapped keys are dropped from memory after every operation: `keys` counts the largest's
   std::vector<bool> kept;  ///< by operation: its weights are encoded once; the others whenever they are used
 
   std::size_t total() const { return keys + program + working + weights; }
@@ -23,7 +25,8 @@ struct MemoryPlan {
 
 /// Keys are packed unless they are small: expanded ones only gain where they stay in a cache. Then chooses the weights
 /// to keep: those that save the most encoding a byte, as long as the total stays within `budget` bytes (0: no limit).
-/// Keys, program and working memory are needed whatever the budget.
+/// Program and working memory are needed whatever the budget; packed keys are read from their file again and again
+/// where they don't fit.
 MemoryPlan plan_memory(const Program& program, const ckks::Context& context, std::size_t budget);
 
 }  // namespace blindsight::compiler

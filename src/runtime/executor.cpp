@@ -145,10 +145,12 @@ std::vector<ckks::Ciphertext> Executor::run(std::vector<ckks::Ciphertext> inputs
   const ckks::Evaluator evaluator(context_);
   std::vector<ckks::Ciphertext> values = std::move(inputs);
   values.resize(last_use_.size());
+  if (memory_.release_keys) keys.release_pages();
   for (std::size_t i = 0; i < program_->ops.size(); ++i) {
     const Op& op = program_->ops[i];
     const double start = clock.seconds();
     perform(i, evaluator, values, keys);
+    if (memory_.release_keys && program_->ops[i].kind == OpKind::kLinearMap) keys.release_pages();
     for (const auto* ends : {&op.inputs, &op.outputs}) {
       for (const std::uint32_t v : *ends) {
         if (last_use_[v] == i) values[v] = {};
