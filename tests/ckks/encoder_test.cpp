@@ -251,7 +251,7 @@ TEST(Encoder, PairsByOneTransform) {
       ASSERT_EQ(((*pair)[j] + (*pair)[n - j]) % 2, 0) << period << " " << j;
     }
     EXPECT_LE(different, 4U);
-    for (const std::size_t l : {0, 3}) {
+    for (const std::size_t l : {0, 1}) {
       const ring::Modulus& q = context->q(l);
       ring::AlignedVector<std::uint64_t> words(n);
       pair->reduce(words.data(), q);
