@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from digits.augment import deform
+from digits.checkpoint import Resumable
 from digits.train import average
 
 from .augment import crop, cutout, mirror, noise
@@ -69,8 +70,10 @@ def evaluate(network, split, dataset):
     return 100 * right / len(labels)
 
 
-class Trainer:
+class Trainer(Resumable):
     """One training run of one recipe on one split."""
+
+    counters = ("epoch", "step_count", "seconds")
 
     def __init__(self, recipe, train, seed, checkpoint):
         torch.manual_seed(seed)
@@ -91,24 +94,6 @@ class Trainer:
         self.epoch, self.step_count, self.seconds = 0, 0, 0.0
         if checkpoint.exists():
             self.restore()
-
-    def restore(self):
-        state = torch.load(self.checkpoint)
-        if state["recipe"] != self.recipe:
-            raise SystemExit(f"{self.checkpoint} belongs to other settings; move it away to train anew")
-        for part in ("network", "averaged", "optimizer", "schedule"):
-            getattr(self, part).load_state_dict(state[part])
-        self.epoch, self.step_count, self.seconds = state["epoch"], state["step_count"], state["seconds"]
-        torch.set_rng_state(state["random"])
-
-    def save(self):
-        parts = {part: getattr(self, part).state_dict()
-                 for part in ("network", "averaged", "optimizer", "schedule")}
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save({**parts, "recipe": self.recipe, "epoch": self.epoch, "step_count": self.step_count,
-                    "seconds": self.seconds, "random": torch.get_rng_state()}, partial)
-        partial.replace(self.checkpoint)
 
     def augmented(self, images):
         """A batch of bytes as the network sees it in training."""

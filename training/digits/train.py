@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from .augment import deform
+from .checkpoint import Resumable
 from .data import MEAN_STD
 from .network import TrainedNetwork
 
@@ -45,7 +46,7 @@ def accuracy(network, split, dataset):
     return 100 * (logits.argmax(1).numpy() == split.labels).mean()
 
 
-class Trainer:
+class Trainer(Resumable):
     """One training run of one recipe on one split."""
 
     def __init__(self, recipe, train, seed, checkpoint):
@@ -61,24 +62,6 @@ class Trainer:
         self.epoch, self.seconds = 0, 0.0
         if checkpoint.exists():
             self.restore()
-
-    def restore(self):
-        state = torch.load(self.checkpoint)
-        if state["recipe"] != self.recipe:
-            raise SystemExit(f"{self.checkpoint} belongs to other settings; move it away to train anew")
-        for part in ("network", "averaged", "optimizer", "schedule"):
-            getattr(self, part).load_state_dict(state[part])
-        self.epoch, self.seconds = state["epoch"], state["seconds"]
-        torch.set_rng_state(state["random"])
-
-    def save(self):
-        parts = {part: getattr(self, part).state_dict()
-                 for part in ("network", "averaged", "optimizer", "schedule")}
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save({**parts, "recipe": self.recipe, "epoch": self.epoch, "seconds": self.seconds,
-                    "random": torch.get_rng_state()}, partial)
-        partial.replace(self.checkpoint)
 
     def step(self, chosen):
         recipe = self.recipe
