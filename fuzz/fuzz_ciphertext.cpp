@@ -1,19 +1,12 @@
 // Ciphertexts of a client and of a server, and public keys: whole files, and the input as a payload under a right
 // checksum.
-#include "blindsight/base/error.h"
-#include "blindsight/ckks/serialise.h"
+#include "attempt.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace blindsight;
   using namespace blindsight::ckks;
-  static const ContextPtr context = Context::create(ParametersLiteral::from_bits(12, {36, 30}, {36}));
+  const ContextPtr& context = small_context();
   const std::span input(data, size);
-  const auto attempt = [](auto&& read) {
-    try {
-      read();
-    } catch (const Error&) {
-    }
-  };
   attempt([&] { read_input_file(input, *context); });
   attempt([&] { read_result_file(input, *context); });
   attempt([&] {
