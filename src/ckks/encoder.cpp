@@ -279,7 +279,7 @@ void require_level(const Context& context, unsigned level) {
 Plaintext Encoder::encode(std::span<const Complex> values, double scale, unsigned level) const {
   require_level(*context_, level);
   const auto all = padded(values, context_->slots());
-  return {to_ring(embed(std::span<const Complex>(all), scale), scale, context_->basis(level), level), scale};
+  return {to_ring(embed(std::span<const Complex>(all), scale), scale, level), scale};
 }
 
 Plaintext Encoder::encode(std::span<const double> values, double scale, unsigned level) const {
@@ -288,22 +288,16 @@ Plaintext Encoder::encode(std::span<const double> values, double scale, unsigned
 
 Plaintext Encoder::encode_periodic(std::span<const double> values, double scale, unsigned level) const {
   require_level(*context_, level);
-  return {to_ring(embed(values, scale), scale, context_->basis(level), level), scale};
-}
-
-ring::EvalPoly Encoder::encode_extended(std::span<const double> values, double scale, unsigned level) const {
-  require_level(*context_, level);
-  const auto all = padded(values, context_->slots());
-  return to_ring(embed(std::span<const double>(all), scale), scale, context_->extended_basis(level), level);
+  return {to_ring(embed(values, scale), scale, level), scale};
 }
 
 Plaintext Encoder::encode_constant(double value, double scale, unsigned level) const {
   return encode_periodic({&value, 1}, scale, level);
 }
 
-ring::EvalPoly Encoder::to_ring(const Coefficients& coefficients, double scale, const ring::BasisPtr& basis,
-                                unsigned level) const {
+ring::EvalPoly Encoder::to_ring(const Coefficients& coefficients, double scale, unsigned level) const {
   require_fits(coefficients, scale, level);
+  const ring::BasisPtr& basis = context_->basis(level);
   auto poly = ring::EvalPoly::uninitialised(basis);
   const std::size_t run = poly.n() / coefficients.size();
   parallel_for(poly.limbs(), [&](std::size_t l) {

@@ -60,8 +60,6 @@ class Encoder {
   Plaintext encode(std::span<const std::complex<double>> values, double scale, unsigned level) const;
   /// The values again and again. As many as a power of two that divides the number of slots.
   Plaintext encode_periodic(std::span<const double> values, double scale, unsigned level) const;
-  /// Over Q_level·P, for products with extended ciphertexts.
-  ring::EvalPoly encode_extended(std::span<const double> values, double scale, unsigned level) const;
   /// The same value in every slot.
   Plaintext encode_constant(double value, double scale, unsigned level) const;
   std::vector<double> decode(const Plaintext& plaintext) const;
@@ -85,8 +83,7 @@ class Encoder {
   const Embedding& embedding(std::size_t period) const;
   template <typename Value>
   Coefficients embed(std::span<const Value> values, double scale) const;
-  ring::EvalPoly to_ring(const Coefficients& coefficients, double scale, const ring::BasisPtr& basis,
-                         unsigned level) const;
+  ring::EvalPoly to_ring(const Coefficients& coefficients, double scale, unsigned level) const;
 
   ContextPtr context_;
   struct Tables;

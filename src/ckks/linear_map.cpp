@@ -25,9 +25,6 @@ namespace {
 using Words = ring::AlignedVector<std::uint64_t>;
 using Group = MapSchedule::Group;
 
-/// Groups whose inner sums are made together, up to so many terms: a limb of the baby steps is read once for all of
-/// them.
-constexpr std::size_t kGroupsTogether = 8, kTermsTogether = 256;
 /// Words of packed baby steps that the groups take in turn: they stay in the L2 cache of a core meanwhile. Limbs lie a
 /// power of two apart, so unpacked ones would not.
 constexpr std::size_t kPackedWords = std::size_t{3} << 14;

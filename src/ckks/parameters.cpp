@@ -222,10 +222,23 @@ ContextPtr Context::read(ByteReader& in) {
   }
 }
 
-void require_same_context(const Context& have, const Context& given, const char* what) {
-  if (have.fingerprint() != given.fingerprint()) {
+namespace {
+
+void require_same(const Fingerprint& have, const Fingerprint& given, const char* what) {
+  if (have != given) {
     throw KeyMismatch(std::string(what) + " was made for other parameters: make the keys from the manifest in use");
   }
+}
+
+}  // namespace
+
+void require_same_context(const Context& have, const Context& given, const char* what) {
+  require_same(have.fingerprint(), given.fingerprint(), what);
+}
+
+void require_same_context(const Context& have, const ParametersLiteral& given, const char* what) {
+  check(given);
+  require_same(have.fingerprint(), fingerprint_of(given), what);
 }
 
 }  // namespace blindsight::ckks

@@ -113,5 +113,7 @@ class Context : public std::enable_shared_from_this<Context> {
 
 /// Throws KeyMismatch where the two don't belong together; `what` names the thing that was given.
 void require_same_context(const Context& have, const Context& given, const char* what);
+/// The same of parameters that nobody has made a context of yet, and need not. Throws as Context::create too.
+void require_same_context(const Context& have, const ParametersLiteral& given, const char* what);
 
 }  // namespace blindsight::ckks

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "blindsight/base/error.h"
@@ -130,11 +131,9 @@ class Assembler {
     if (source.squared) {
       auto& squares = squares_[source.value];
       squares.resize(plain_[source.value].size());
-      Value& square = squares[source.ciphertext];
-      if (square.number == 0) {
-        square = push(OpKind::kSquare, value, 0, value.level, value.scale * value.scale, "square");
-      }
-      value = square;
+      std::optional<Value>& square = squares[source.ciphertext];
+      if (!square) square = push(OpKind::kSquare, value, 0, value.level, value.scale * value.scale, "square");
+      value = *square;
     }
     if (value.level == level) return value;
     const auto key = std::tuple{value.number, level};
@@ -184,7 +183,8 @@ class Assembler {
   std::vector<unsigned> depths_;
   Program program_;
   std::uint32_t next_ = 0;
-  std::vector<std::vector<Value>> plain_, squares_;  // by value of the network, by ciphertext
+  std::vector<std::vector<Value>> plain_;  // by value of the network, by ciphertext
+  std::vector<std::vector<std::optional<Value>>> squares_;
   std::map<std::tuple<std::uint32_t, unsigned>, Value> dropped_;
 };
 

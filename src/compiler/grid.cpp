@@ -8,10 +8,6 @@ namespace blindsight::compiler {
 
 namespace {
 
-unsigned bits_for(std::int64_t count) {
-  return count <= 1 ? 0 : static_cast<unsigned>(std::bit_width(static_cast<std::uint64_t>(count - 1)));
-}
-
 std::uint32_t sum_bits(const std::vector<std::uint32_t>& bits, std::int64_t number) {
   std::uint32_t sum = 0;
   for (std::size_t i = 0; i < bits.size(); ++i) {
@@ -96,7 +92,9 @@ std::vector<Grid> fresh_grids(const nn::Shape& shape) {
   if (shape.size() == 1) return fresh_grids({1, 1, shape[0]});
   if (shape.size() != 3) return {};
   std::vector<Grid> out;
-  const unsigned count[] = {bits_for(shape[0]), bits_for(shape[1]), bits_for(shape[2])};
+  const unsigned count[] = {index_bits(static_cast<std::size_t>(shape[0])),
+                            index_bits(static_cast<std::size_t>(shape[1])),
+                            index_bits(static_cast<std::size_t>(shape[2]))};
   for (const auto& order : {std::array{2, 1, 0}, {0, 2, 1}, {2, 0, 1}}) {  // lowest bits first
     Grid grid{shape[0], shape[1], shape[2], {}, {}, {}};
     std::vector<std::uint32_t>* const bits[] = {&grid.channel_bits, &grid.row_bits, &grid.column_bits};
@@ -135,8 +133,8 @@ std::vector<Grid> inherited_grids(const Grid& from, const nn::Shape& out, Stride
   if (out.size() != 3) return {};
   const auto skip_rows = static_cast<std::size_t>(std::countr_zero(static_cast<std::uint64_t>(stride.rows)));
   const auto skip_columns = static_cast<std::size_t>(std::countr_zero(static_cast<std::uint64_t>(stride.columns)));
-  const std::size_t rows = bits_for(out[1]);
-  const std::size_t columns = bits_for(out[2]);
+  const std::size_t rows = index_bits(static_cast<std::size_t>(out[1]));
+  const std::size_t columns = index_bits(static_cast<std::size_t>(out[2]));
   if (from.row_bits.size() < skip_rows + rows || from.column_bits.size() < skip_columns + columns) return {};
   Grid grid{out[0], out[1], out[2], {}, {}, {}};
   grid.row_bits.assign(from.row_bits.begin() + static_cast<std::ptrdiff_t>(skip_rows),
@@ -145,7 +143,7 @@ std::vector<Grid> inherited_grids(const Grid& from, const nn::Shape& out, Stride
                           from.column_bits.begin() + static_cast<std::ptrdiff_t>(skip_columns + columns));
   const std::uint32_t taken = grid.mask() | all_of(from.channel_bits);
   const auto top = static_cast<unsigned>(std::bit_width(from.mask()));
-  const unsigned wanted = bits_for(out[0]);
+  const unsigned wanted = index_bits(static_cast<std::size_t>(out[0]));
   std::vector<std::uint32_t> free;
   for (unsigned b = 0; b < top; ++b) {
     if ((taken >> b & 1) == 0) free.push_back(std::uint32_t{1} << b);

@@ -1,6 +1,8 @@
 // Layouts of image tensors: every bit of a channel, row or column number is a bit of the slot number.
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -9,6 +11,11 @@
 #include "blindsight/nn/network.h"
 
 namespace blindsight::compiler {
+
+/// Bits of a number below `count`.
+inline unsigned index_bits(std::size_t count) {
+  return count <= 1 ? 0 : static_cast<unsigned>(std::bit_width(count - 1));
+}
 
 /// Element (c, y, x) of a C×H×W tensor stands in the slot whose number is the sum of these powers of two over the bits
 /// set in c, y and x, lowest bit first. After a stride the columns (and rows) that fall away leave bits that channels

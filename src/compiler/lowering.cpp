@@ -39,8 +39,6 @@ constexpr double kKeyWish = 0.05;
 constexpr double kKeyWishGrowth = 1.5;
 constexpr double kLargestKeyWish = 1e4;
 
-unsigned log2_ceil(std::size_t x) { return x <= 1 ? 0 : static_cast<unsigned>(std::bit_width(x - 1)); }
-
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash ^= value + 0x9e3779b97f4a7c15 + (hash << 6) + (hash >> 2);
   return hash * 0xff51afd7ed558ccd;
@@ -148,8 +146,9 @@ class Search {
 
   std::vector<StatePtr> first_states() const;
   std::vector<std::shared_ptr<const Candidate>> candidates(const State& state, std::size_t stage) const;
-  std::vector<CoveringDiagonal> cover_stage(const State& state, std::size_t stage, const Placement& placement,
-                                            std::size_t limit, Weights weights, double work_limit, bool& found);
+  using Cover = std::vector<CoveringDiagonal>;
+  std::optional<Cover> cover_stage(const State& state, std::size_t stage, const Placement& placement, std::size_t limit,
+                                   Weights weights, double work_limit);
   std::shared_ptr<State> extend(const Task& task, std::size_t stage, double cutoff, double work_limit);
   std::vector<StatePtr> step(const std::vector<StatePtr>& states, std::size_t stage, std::size_t keep);
   Lowered build(const State& state);
@@ -157,7 +156,7 @@ class Search {
     std::size_t count = 0;
     double limbs = 0;
   };
-  Keys split_all(Lowered& lowered, const std::vector<std::vector<CoveringDiagonal>>& covers, double wish);
+  Keys split_all(Lowered& lowered, const std::vector<Cover>& covers, double wish);
 
   const nn::QuadraticNetwork& network_;
   const LoweringOptions& options_;
@@ -166,7 +165,7 @@ class Search {
   std::vector<std::size_t> last_reader_;              // of every value
   std::vector<std::vector<std::uint64_t>> patterns_;  // of every stage's terms
   using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
-  std::map<Key, std::vector<CoveringDiagonal>> known_;
+  std::map<Key, Cover> known_;
   std::mutex mutex_;
 };
 
@@ -195,9 +194,7 @@ std::vector<StatePtr> Search::first_states() const {
 
 std::vector<std::shared_ptr<const Candidate>> Search::candidates(const State& state, std::size_t stage) const {
   const nn::Stage& what = network_.stages[stage];
-  const nn::StageTerm& main = *std::max_element(what.terms.begin(), what.terms.end(), [](const auto& a, const auto& b) {
-    return a.matrix.nonzeros() < b.matrix.nonzeros();
-  });
+  const nn::StageTerm& main = main_term(stage);
   std::vector<std::shared_ptr<const Candidate>> out;
   const auto add = [&](Placement placement, std::optional<Grid> grid) {
     for (const auto& other : out) {
@@ -232,17 +229,17 @@ std::vector<std::shared_ptr<const Candidate>> Search::candidates(const State& st
   return out;
 }
 
-/// The diagonals of all terms; `found` says whether they are within the limits.
-std::vector<CoveringDiagonal> Search::cover_stage(const State& state, std::size_t stage, const Placement& placement,
-                                                  std::size_t limit, Weights weights, double work_limit, bool& found) {
-  std::vector<CoveringDiagonal> all;
+/// The diagonals of all terms; nullopt where they are not within the limits.
+std::optional<Search::Cover> Search::cover_stage(const State& state, std::size_t stage, const Placement& placement,
+                                                 std::size_t limit, Weights weights, double work_limit) {
+  Cover all;
   std::uint32_t inputs = 0;
   const std::uint64_t placed = hash_of(placement);
   for (std::size_t t = 0; t < network_.stages[stage].terms.size(); ++t) {
     const nn::StageTerm& term = network_.stages[stage].terms[t];
     const Standing& from = *state.values[term.value];
     const Key key{patterns_[stage][t], from.hash, placed};
-    std::optional<std::vector<CoveringDiagonal>> part;
+    std::optional<Cover> part;
     if (weights == Weights::kLeaveOut) {
       const std::scoped_lock lock(mutex_);
       if (const auto it = known_.find(key); it != known_.end()) part = it->second;
@@ -254,17 +251,13 @@ std::vector<CoveringDiagonal> Search::cover_stage(const State& state, std::size_
         known_.emplace(key, *part);
       }
     }
-    if (!part || all.size() + part->size() > limit) {
-      found = false;
-      return {};
-    }
+    if (!part || all.size() + part->size() > limit) return std::nullopt;
     for (CoveringDiagonal& d : *part) {
       d.input += inputs;
       all.push_back(std::move(d));
     }
     inputs += static_cast<std::uint32_t>(from.layout.element.size() >> log_period_);
   }
-  found = true;
   return all;
 }
 
@@ -280,13 +273,12 @@ std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, doubl
     }
   }
   if (limit == 0) return nullptr;
-  bool found = false;
-  const auto diagonals = cover_stage(*task.from, stage, placement, limit, Weights::kLeaveOut, work_limit, found);
-  if (!found) return nullptr;
+  const auto diagonals = cover_stage(*task.from, stage, placement, limit, Weights::kLeaveOut, work_limit);
+  if (!diagonals) return nullptr;
   auto state = std::make_shared<State>(*task.from);
   ckks::LinearMapPlan plan;
   plan.outputs = static_cast<std::uint32_t>(placement.ciphertexts());
-  plan.terms = split_rotations(diagonals, placement.slots(), price);
+  plan.terms = split_rotations(*diagonals, placement.slots(), price);
   plan.folds = placement.fold_rotations();
   state->cost += map_cost(price, count_key_switches(plan), plan.terms.size(), plan.outputs);
   if (!options_.cached) {
@@ -363,8 +355,7 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
 }
 
 /// Splits the rotations of every stage. Stages of higher levels come first: their keys serve the lower ones.
-Search::Keys Search::split_all(Lowered& lowered, const std::vector<std::vector<CoveringDiagonal>>& covers,
-                               double wish) {
+Search::Keys Search::split_all(Lowered& lowered, const std::vector<Cover>& covers, double wish) {
   KeyPrice keys;
   Keys out;
   std::map<int, double> limbs;
@@ -390,7 +381,7 @@ Lowered Search::build(const State& state) {
   Lowered out;
   out.log_period = log_period_;
   out.cost = state.cost;
-  std::vector<std::vector<CoveringDiagonal>> covers;
+  std::vector<Cover> covers;
   State all;  // every value's standing, also of those that the search has dropped
   all.values.resize(network_.stages.size() + 1);
   all.values[0] = state.input;
@@ -398,9 +389,8 @@ Lowered Search::build(const State& state) {
   for (std::size_t s = 0; s < network_.stages.size(); ++s) {
     const nn::Stage& what = network_.stages[s];
     const Placement& placement = state.chosen[s]->placement;
-    bool found = false;
-    auto diagonals =
-        cover_stage(all, s, placement, std::numeric_limits<std::size_t>::max(), Weights::kFill, kInfinity, found);
+    Cover diagonals =
+        cover_stage(all, s, placement, std::numeric_limits<std::size_t>::max(), Weights::kFill, kInfinity).value();
     LoweredStage stage;
     for (const nn::StageTerm& term : what.terms) {
       const std::size_t count = all.values[term.value]->layout.element.size() >> log_period_;
@@ -460,7 +450,7 @@ unsigned choose_period(const nn::QuadraticNetwork& network, unsigned log_slots) 
   unsigned needed = 4;
   const auto grow = [&](const nn::Shape& shape) {
     unsigned bits = 0;
-    for (const std::int64_t extent : shape) bits += log2_ceil(static_cast<std::size_t>(extent));
+    for (const std::int64_t extent : shape) bits += index_bits(static_cast<std::size_t>(extent));
     needed = std::max(needed, bits);
   };
   grow(network.input_shape);
@@ -551,7 +541,7 @@ std::vector<Placement> placements(const nn::SparseMatrix& map, unsigned log_slot
   }
   std::vector<Placement> out;
   for (const auto& order : orders) {
-    const unsigned bits = log2_ceil(*std::max_element(order.begin(), order.end()) + std::size_t{1});
+    const unsigned bits = index_bits(*std::max_element(order.begin(), order.end()) + std::size_t{1});
     if (bits > log_slots) continue;
     for (unsigned a = 0; a + bits <= log_slots; ++a) {
       for (unsigned low = 0; low <= a; ++low) {

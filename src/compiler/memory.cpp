@@ -77,16 +77,14 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& context
   std::set<std::pair<std::uint32_t, int>> babies;
   for (const auto& term : map.plan.terms) babies.emplace(term.input, term.baby);
   // Rotated inputs, inner sums made together, the total and a part of it over Q·P, and the digits of one polynomial.
-  constexpr std::size_t kSumsTogether = 8;
   std::set<std::pair<std::uint32_t, int>> giants;
   for (const auto& term : map.plan.terms) giants.emplace(term.output, term.giant);
-  const std::size_t sums = std::min(giants.size(), kSumsTogether);
+  const std::size_t sums = std::min(giants.size(), ckks::kGroupsTogether);
   const std::size_t limbs = (2 * (babies.size() + sums + map.plan.outputs + 1) + digits) * extended;
   // Weights encoded as they are used: a limb of each for every thread, and their coefficients.
-  constexpr std::size_t kTermsTogether = 256;
   std::size_t period = 0;
   for (const auto& diagonal : map.diagonals) period = std::max<std::size_t>(period, diagonal.period());
-  const std::size_t weights = std::min(map.plan.terms.size(), kTermsTogether) * period;
+  const std::size_t weights = std::min(map.plan.terms.size(), ckks::kTermsTogether) * period;
   return limbs * limb_bytes(context) + weights * (static_cast<std::size_t>(thread_count()) * sizeof(std::uint64_t) + 4);
 }
 

@@ -28,8 +28,7 @@ std::vector<std::size_t> last_uses(const compiler::Program& program) {
 
 void require_sound(const compiler::Program& program, const ckks::Context& context) {
   compiler::validate(program);
-  const auto own = ckks::Context::create(program.parameters);
-  ckks::require_same_context(context, *own, "the program");
+  ckks::require_same_context(context, program.parameters, "the program");
 }
 
 compiler::MemoryPlan planned(const compiler::Program& program, const ckks::Context& context, std::size_t budget) {

@@ -3,22 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <random>
+
+#include "blindsight/vision/random.h"
 
 namespace blindsight::vision {
 namespace {
-
-/// Uniform numbers, the same on every platform.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
-  double uniform(double low, double high) {
-    return low + (high - low) * static_cast<double>(engine_() >> 11) * 0x1p-53;
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 /// Values of one channel, row by row.
 struct Plane {

@@ -5,7 +5,8 @@
 #include <numbers>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
-#include <random>
+
+#include "blindsight/vision/random.h"
 
 namespace blindsight::vision {
 namespace {
@@ -65,18 +66,6 @@ Drawing strokes_of(int digit) {
       return {arc({0.47, 0.28}, 0.27, 0.25, -20, -340), {{0.74, 0.2}, {0.73, 0.45}, {0.67, 0.72}, {0.58, 0.98}}};
   }
 }
-
-/// The same on every platform, which the standard's distributions aren't.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
-  double uniform(double low, double high) {
-    return low + (high - low) * static_cast<double>(engine_() >> 11) * 0x1p-53;
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 /// A hand's own slant, turn and width, and a small tremble of every point.
 Drawing written(Drawing drawing, Random& random) {
