@@ -6,6 +6,7 @@
 
 #include "blindsight/base/error.h"
 #include "blindsight/base/parallel.h"
+#include "blindsight/ckks/ring_switching.h"
 #include "blindsight/ring/kernels.h"
 
 namespace blindsight::ckks {
@@ -179,6 +180,38 @@ void Evaluator::drop_to_level_inplace(Ciphertext& a, unsigned level) const {
                           std::to_string(level));
   }
   for (EvalPoly& part : a.parts) part.truncate(context_->basis(level));
+}
+
+/// With a(X) = e(X²) + X·o(X²) and s likewise, the even part of b + a·s is b_e + a_e·s_e + Y·a_o·s_o, in Y = X²: three
+/// parts of this ring, of which two meet a secret that is switched away.
+Ciphertext Evaluator::switch_ring(const Ciphertext& a, const EvaluationKeys& keys) const {
+  require_parts(a, 2);
+  require_same_context(*context_, *keys.context, "the evaluation keys");
+  if (!keys.from_larger) throw KeyMismatch("the evaluation keys hold none that leads from a larger ring");
+  const unsigned level = a.level();
+  Ciphertext result;
+  result.scale = a.scale;
+  result.parts.push_back(even_half(a.parts[0], *context_));
+  result.parts.push_back(EvalPoly::uninitialised(context_->basis(level)));
+  const Halves mask = split(a.parts[1], *context_);
+  KeySwitcher::Pair sums = switcher_->switch_key(mask.even, require_level(keys.from_larger->even, level));
+  switcher_->switch_key(mask.shifted_odd, require_level(keys.from_larger->odd, level),
+                        [&](std::size_t l, std::uint64_t* b, std::uint64_t* m) {
+                          const Modulus& q = context_->extended_basis(level)->modulus(l);
+                          kernels().add(sums.first.limb(l), sums.first.limb(l), b, context_->n(), q);
+                          kernels().add(sums.second.limb(l), sums.second.limb(l), m, context_->n(), q);
+                        });
+  EvalPoly* const extended[] = {&sums.first, &sums.second};
+  switcher_->mod_down_overwriting(extended, level, [&](std::size_t part, std::size_t l, std::uint64_t* limb) {
+    std::uint64_t* const out = result.parts[part].limb(l);
+    switcher_->divide(limb, extended[part]->limb(l), limb, level, l);
+    if (part == 0) {
+      kernels().add(out, out, limb, context_->n(), context_->q(l));
+    } else {
+      std::copy_n(limb, context_->n(), out);
+    }
+  });
+  return result;
 }
 
 const KeySwitchKey& Evaluator::relinearisation_key(const EvaluationKeys& keys, unsigned level) const {

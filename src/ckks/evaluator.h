@@ -49,6 +49,10 @@ class Evaluator {
   void rescale_inplace(Ciphertext& a) const;
   void drop_to_level_inplace(Ciphertext& a, unsigned level) const;
 
+  /// From the ring of twice the degree to this one: slot j becomes the mean of slots j and j + slots of `a`, whose
+  /// level is at most this ring's highest. `keys` are this ring's.
+  Ciphertext switch_ring(const Ciphertext& a, const EvaluationKeys& keys) const;
+
   Ciphertext rotate(const Ciphertext& a, int k, const EvaluationKeys& keys) const;
   Ciphertext conjugate(const Ciphertext& a, const EvaluationKeys& keys) const;
   Hoisted hoist(const Ciphertext& a) const;

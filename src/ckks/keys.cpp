@@ -33,6 +33,10 @@ EvalPoly from_ternary(const ring::BasisPtr& basis, std::span<const std::int8_t> 
   return ring::to_eval(std::move(poly));
 }
 
+std::unique_ptr<SecretKey> secret_of(const ContextPtr& context) {
+  return context ? std::make_unique<SecretKey>(context) : nullptr;
+}
+
 using Words = ring::AlignedVector<std::uint64_t>;
 
 /// Room for a packed key.
@@ -106,6 +110,44 @@ KeySwitchKey make_galois_key(const SecretKey& secret, std::uint32_t element, uns
   return key;
 }
 
+/// Coefficients `first`, first + 2, … of a secret, as an element of the next smaller ring.
+EvalPoly every_other(const SecretKey& secret, std::size_t first) {
+  auto all = secret.coefficients();
+  std::vector<std::int8_t> some(all.size() / 2);
+  for (std::size_t i = 0; i < some.size(); ++i) some[i] = all[2 * i + first];
+  EvalPoly poly = from_ternary(secret.smaller()->context()->full_basis(), some);
+  for (auto* values : {&all, &some}) OPENSSL_cleanse(values->data(), values->size());
+  return poly;
+}
+
+/// The keys of one ring; `larger`, where there is one, is the secret that ciphertexts come from.
+void make_ring_keys(const SecretKey& secret, const SecretKey* larger, const KeyRequest& request, KeyForm form,
+                    unsigned ring, const UseKey& use) {
+  const Context& context = *secret.context();
+  const KeyLevels wanted = key_levels(context, request);
+  if (larger != nullptr) {
+    const unsigned level = context.max_level();
+    for (const KeyKind kind : {KeyKind::kEven, KeyKind::kOdd}) {
+      EvalPoly from = every_other(*larger, kind == KeyKind::kEven ? 0 : 1);
+      use({ring, kind, {1, static_cast<unsigned>(context.special_limbs(level))}},
+          make_switch_key(context, from, secret.poly(), level, form));
+      from.wipe();
+    }
+  }
+  if (!wanted.relinearisation.empty()) {
+    EvalPoly squared = secret.poly();
+    ring::mul_inplace(squared, secret.poly());
+    for (const auto& [special_limbs, level] : wanted.relinearisation) {
+      use({ring, KeyKind::kRelinearisation, {1, special_limbs}},
+          make_switch_key(context, squared, secret.poly(), level, form));
+    }
+    squared.wipe();
+  }
+  for (const auto& [id, level] : wanted.galois) {
+    use({ring, KeyKind::kGalois, id}, make_galois_key(secret, id.element, level, form));
+  }
+}
+
 /// Makes sure that `levels` serve this level with so many special limbs.
 void raise(KeyRequest::Levels& levels, unsigned special_limbs, unsigned level) {
   unsigned& present = levels[special_limbs];
@@ -126,6 +168,12 @@ void check_levels(const Context& context, const KeyRequest::Levels& levels) {
 }
 
 }  // namespace
+
+KeyRequest& KeyRequest::in_ring(unsigned steps) {
+  if (steps == 0) return *this;
+  if (smaller.empty()) smaller.emplace_back();
+  return smaller.front().in_ring(steps - 1);
+}
 
 void KeyRequest::want_relinearisation(const ParametersLiteral& parameters, unsigned level) {
   raise(relinearisation, parameters.special_limbs_at(level), level);
@@ -158,10 +206,19 @@ KeyLevels key_levels(const Context& context, const KeyRequest& request) {
   return keys;
 }
 
-SecretKey::SecretKey(ContextPtr context) : context_(std::move(context)), poly_(fresh_secret(context_->full_basis())) {}
+SecretKey::SecretKey(ContextPtr context)
+    : context_(std::move(context)),
+      poly_(fresh_secret(context_->full_basis())),
+      smaller_(secret_of(context_->smaller())) {}
 
-SecretKey::SecretKey(ContextPtr context, std::span<const std::int8_t> coefficients)
-    : context_(std::move(context)), poly_(from_ternary(context_->full_basis(), coefficients)) {}
+SecretKey::SecretKey(ContextPtr context, std::span<const std::int8_t> coefficients, std::unique_ptr<SecretKey> smaller)
+    : context_(std::move(context)),
+      poly_(from_ternary(context_->full_basis(), coefficients)),
+      smaller_(std::move(smaller)) {
+  if ((smaller_ ? smaller_->context() : nullptr) != context_->smaller()) {
+    throw FormatError("a secret without those of its smaller rings");
+  }
+}
 
 SecretKey::~SecretKey() {
   if (!poly_.empty()) poly_.wipe();
@@ -226,32 +283,48 @@ KeySwitchKey expand(const KeySwitchKey& key, const Context& context) {
 }
 
 void make_evaluation_keys(const SecretKey& secret, const KeyRequest& request, KeyForm form, const UseKey& use) {
-  const Context& context = *secret.context();
-  const KeyLevels wanted = key_levels(context, request);
-  if (!wanted.relinearisation.empty()) {
-    EvalPoly squared = secret.poly();
-    ring::mul_inplace(squared, secret.poly());
-    for (const auto& [special_limbs, level] : wanted.relinearisation) {
-      use(std::nullopt, special_limbs, make_switch_key(context, squared, secret.poly(), level, form));
-    }
-    squared.wipe();
+  const KeyRequest none;
+  const KeyRequest* wanted = &request;
+  const SecretKey* larger = nullptr;
+  unsigned ring = 0;
+  for (const SecretKey* own = &secret; own != nullptr; larger = own, own = own->smaller(), ++ring) {
+    make_ring_keys(*own, larger, *wanted, form, ring, use);
+    wanted = wanted->smaller.empty() ? &none : &wanted->smaller.front();
   }
-  for (const auto& [id, level] : wanted.galois) {
-    use(id, id.special_limbs, make_galois_key(secret, id.element, level, form));
-  }
+  if (wanted != &none) throw InvalidArgument("keys for more rings than the parameters name");
 }
 
 EvaluationKeys make_evaluation_keys(const SecretKey& secret, const KeyRequest& request, KeyForm form) {
-  EvaluationKeys keys{secret.context(), {}, {}};
+  EvaluationKeys keys = empty_keys(secret.context());
   make_evaluation_keys(secret, request, form,
-                       [&](const std::optional<GaloisKeyId>& id, unsigned special_limbs, KeySwitchKey key) {
-                         if (id) {
-                           keys.galois.emplace(*id, std::move(key));
-                         } else {
-                           keys.relinearisation.emplace(special_limbs, std::move(key));
-                         }
-                       });
+                       [&](const KeyId& id, KeySwitchKey key) { slot_for(keys, id) = std::move(key); });
   return keys;
+}
+
+EvaluationKeys empty_keys(const ContextPtr& context) {
+  EvaluationKeys keys;
+  keys.context = context;
+  if (context->smaller()) {
+    keys.smaller.push_back(empty_keys(context->smaller()));
+    keys.smaller.front().from_larger.emplace();
+  }
+  return keys;
+}
+
+KeySwitchKey& slot_for(EvaluationKeys& keys, const KeyId& id) {
+  EvaluationKeys* own = &keys;
+  for (unsigned i = 0; i < id.ring; ++i) own = &own->smaller.front();
+  switch (id.kind) {
+    case KeyKind::kEven:
+      return own->from_larger->even;
+    case KeyKind::kOdd:
+      return own->from_larger->odd;
+    case KeyKind::kRelinearisation:
+      return own->relinearisation[id.galois.special_limbs];
+    case KeyKind::kGalois:
+      return own->galois[id.galois];
+  }
+  throw InvalidArgument("a key of no kind");
 }
 
 void require_keys(const EvaluationKeys& keys, const KeyRequest& request) {
@@ -273,6 +346,13 @@ void require_keys(const EvaluationKeys& keys, const KeyRequest& request) {
     require(it == keys.galois.end() ? nullptr : &it->second, level,
             "Galois key of element " + std::to_string(id.element) + " for " + std::to_string(id.special_limbs) +
                 " special limbs");
+  }
+  if (keys.context->smaller() && keys.smaller.empty()) {
+    throw KeyMismatch("the evaluation keys hold none for the smaller ring: run keygen on this model's manifest");
+  }
+  if (!request.smaller.empty()) {
+    if (keys.smaller.empty()) throw KeyMismatch("the evaluation keys are for a single ring");
+    require_keys(keys.smaller.front(), request.smaller.front());
   }
 }
 

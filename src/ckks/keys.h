@@ -14,12 +14,14 @@
 
 namespace blindsight::ckks {
 
-/// A uniform ternary secret. Wiped on destruction; can't be copied by accident.
+/// A uniform ternary secret, and one for every smaller ring. Wiped on destruction; can't be copied by accident.
 class SecretKey {
  public:
   explicit SecretKey(ContextPtr context);
-  /// From coefficients in {-1, 0, 1}, N of them. Throws FormatError.
-  SecretKey(ContextPtr context, std::span<const std::int8_t> coefficients);
+  /// From coefficients in {-1, 0, 1}, N of them, and the secret of the next smaller ring where there is one. Throws
+  /// FormatError.
+  SecretKey(ContextPtr context, std::span<const std::int8_t> coefficients,
+            std::unique_ptr<SecretKey> smaller = nullptr);
   ~SecretKey();
   SecretKey(SecretKey&&) = default;
   SecretKey& operator=(SecretKey&&) = default;
@@ -27,10 +29,13 @@ class SecretKey {
   /// s over Q·P.
   const ring::EvalPoly& poly() const { return poly_; }
   std::vector<std::int8_t> coefficients() const;
+  /// Of the next smaller ring; null where there is none.
+  const SecretKey* smaller() const { return smaller_.get(); }
 
  private:
   ContextPtr context_;
   ring::EvalPoly poly_;
+  std::unique_ptr<SecretKey> smaller_;
 };
 
 /// An encryption of zero under the secret key: (b, a), a from `seed`.
@@ -66,14 +71,24 @@ std::size_t packed_key_bytes(const Context& context, unsigned level);
 /// The same key with its words in memory; itself where they are.
 KeySwitchKey expand(const KeySwitchKey& key, const Context& context);
 
-/// What a program needs. A key serves the levels that use as many special limbs as it was made for, up to its own.
+/// Leads from a ring to the next smaller one: from s(X) = s_even(X²) + X·s_odd(X²) to that ring's secret, two keys of
+/// its highest level.
+struct RingSwitchKey {
+  KeySwitchKey even, odd;
+};
+
+/// What a program needs in one ring and in the smaller ones. A key serves the levels that use as many special limbs as
+/// it was made for, up to its own. Keys that lead from ring to ring go without saying.
 struct KeyRequest {
   /// Special limbs → highest level used with so many. Levels that use different numbers need different keys.
   using Levels = std::map<unsigned, unsigned>;
   Levels relinearisation;
   std::map<int, Levels> rotations;  ///< rotation in slots to the left, in (-N/2, N/2), not 0
   Levels conjugation;
+  std::vector<KeyRequest> smaller;  ///< the next smaller ring's, or none
 
+  /// The request of the ring that is so many steps smaller; made where it is not there.
+  KeyRequest& in_ring(unsigned steps);
   /// Make sure that the keys serve this level. A rotation by 0 needs none.
   void want_relinearisation(const ParametersLiteral& parameters, unsigned level);
   void want_rotation(const ParametersLiteral& parameters, int k, unsigned level);
@@ -93,7 +108,9 @@ struct EvaluationKeys {
   ContextPtr context;
   std::map<unsigned, KeySwitchKey> relinearisation;  ///< by special limbs
   std::map<GaloisKeyId, KeySwitchKey> galois;
-  std::shared_ptr<const MappedFile> file;  ///< where packed keys lie, unless they are in memory of their own
+  std::optional<RingSwitchKey> from_larger;  ///< where this is a smaller ring
+  std::vector<EvaluationKeys> smaller;       ///< the next smaller ring's, or none
+  std::shared_ptr<const MappedFile> file;    ///< where packed keys lie, unless they are in memory of their own
 
   /// Gives back the memory that a mapped file's pages take; they are read again when they are used.
   void release_pages() const {
@@ -101,8 +118,9 @@ struct EvaluationKeys {
   }
 };
 
-/// The keys that a request comes to, each with its level: rotations that are one automorphism share a key. Throws
-/// InvalidArgument for a rotation by 0, a level that is not there or one that uses another number of special limbs.
+/// The keys of one ring that a request comes to, each with its level: rotations that are one automorphism share a key.
+/// Throws InvalidArgument for a rotation by 0, a level that is not there or one that uses another number of special
+/// limbs.
 struct KeyLevels {
   std::map<unsigned, unsigned> relinearisation;
   std::map<GaloisKeyId, unsigned> galois;
@@ -112,9 +130,18 @@ KeyLevels key_levels(const Context& context, const KeyRequest& request);
 PublicKey make_public_key(const SecretKey& secret);
 EvaluationKeys make_evaluation_keys(const SecretKey& secret, const KeyRequest& request,
                                     KeyForm form = KeyForm::kExpanded);
-/// The same, one key after the other in the order of EvaluationKeys, so that they need not be in memory together;
-/// relinearisation keys have no id.
-using UseKey = std::function<void(const std::optional<GaloisKeyId>& id, unsigned special_limbs, KeySwitchKey key)>;
+/// The same, one key after the other in the order of their file, so that they need not be in memory together.
+enum class KeyKind { kEven, kOdd, kRelinearisation, kGalois };
+struct KeyId {
+  unsigned ring = 0;  ///< steps from the largest
+  KeyKind kind = KeyKind::kRelinearisation;
+  GaloisKeyId galois;  ///< its element only of a Galois key
+};
+using UseKey = std::function<void(const KeyId& id, KeySwitchKey key)>;
+/// Without keys, in all rings of the context.
+EvaluationKeys empty_keys(const ContextPtr& context);
+/// Where a key belongs, made where it is not there yet. The keys must have that ring.
+KeySwitchKey& slot_for(EvaluationKeys& keys, const KeyId& id);
 void make_evaluation_keys(const SecretKey& secret, const KeyRequest& request, KeyForm form, const UseKey& use);
 /// Throws KeyMismatch naming the first key that is absent or of too low a level.
 void require_keys(const EvaluationKeys& keys, const KeyRequest& request);

@@ -66,11 +66,20 @@ void check(const ParametersLiteral& literal) {
                         " that 128-bit security allows at N = 2^" + std::to_string(literal.log_n) +
                         ": take a larger ring or fewer, smaller primes");
   }
+  if (!literal.smaller.empty()) check(literal.half());
+}
+
+void write_rings(ByteWriter& out, const std::vector<SmallerRing>& rings) {
+  out.u8(static_cast<std::uint8_t>(rings.size()));
+  for (const SmallerRing& ring : rings) {
+    out.u8(static_cast<std::uint8_t>(ring.level));
+    out.u8(static_cast<std::uint8_t>(ring.special_limbs));
+  }
 }
 
 Fingerprint fingerprint_of(const ParametersLiteral& literal) {
   ByteWriter out;
-  out.text("blindsight ckks parameters 2");
+  out.text("blindsight ckks parameters 3");
   out.u32(literal.log_n);
   for (const auto* list : {&literal.q, &literal.p}) {
     out.u32(static_cast<std::uint32_t>(list->size()));
@@ -79,6 +88,7 @@ Fingerprint fingerprint_of(const ParametersLiteral& literal) {
   for (unsigned level = 0; level < literal.q.size(); ++level) {
     out.u8(static_cast<std::uint8_t>(literal.special_limbs_at(level)));
   }
+  write_rings(out, literal.smaller);
   Fingerprint digest;
   SHA256(out.bytes().data(), out.bytes().size(), digest.data());
   return digest;
@@ -126,6 +136,21 @@ unsigned ParametersLiteral::special_limbs_at(unsigned level) const {
   return special_limbs.empty() ? static_cast<unsigned>(p.size()) : special_limbs[level];
 }
 
+ParametersLiteral ParametersLiteral::half() const {
+  if (smaller.empty()) throw InvalidArgument("the parameters name no smaller ring");
+  const SmallerRing& ring = smaller.front();
+  if (ring.level >= q.size() || ring.special_limbs == 0 || ring.special_limbs > p.size()) {
+    throw InvalidArgument("a smaller ring of " + std::to_string(ring.level + 1) + " and " +
+                          std::to_string(ring.special_limbs) + " primes: there are " + std::to_string(q.size()) +
+                          " and " + std::to_string(p.size()));
+  }
+  return {log_n - 1,
+          {q.begin(), q.begin() + static_cast<std::ptrdiff_t>(ring.level) + 1},
+          {p.begin(), p.begin() + static_cast<std::ptrdiff_t>(ring.special_limbs)},
+          {},
+          {smaller.begin() + 1, smaller.end()}};
+}
+
 struct Context::IndexCache {
   std::shared_mutex mutex;
   std::map<std::uint32_t, std::vector<std::uint32_t>> by_element;
@@ -161,6 +186,14 @@ Context::Context(ParametersLiteral literal)
     p_mod_q_.push_back(product);
     p_inverse_mod_q_.push_back(inverse);
   }
+  if (!literal_.smaller.empty()) smaller_ = ContextPtr(new Context(literal_.half()));
+}
+
+ContextPtr Context::in_ring(unsigned steps) const {
+  ContextPtr context = shared_from_this();
+  for (unsigned i = 0; i < steps && context; ++i) context = context->smaller();
+  if (!context) throw InvalidArgument("the parameters name no ring " + std::to_string(steps) + " steps smaller");
+  return context;
 }
 
 double Context::log_q() const { return log2_of(literal_.q); }
@@ -201,6 +234,7 @@ void Context::write(ByteWriter& out) const {
   for (unsigned level = 0; level < literal_.q.size(); ++level) {
     out.u8(static_cast<std::uint8_t>(special_limbs(level)));
   }
+  write_rings(out, literal_.smaller);
 }
 
 ContextPtr Context::read(ByteReader& in) {
@@ -215,6 +249,11 @@ ContextPtr Context::read(ByteReader& in) {
   const bool all = std::all_of(literal.special_limbs.begin(), literal.special_limbs.end(),
                                [&](unsigned limbs) { return limbs == literal.p.size(); });
   if (all) literal.special_limbs.clear();
+  literal.smaller.resize(in.u8());
+  for (SmallerRing& ring : literal.smaller) {
+    ring.level = in.u8();
+    ring.special_limbs = in.u8();
+  }
   try {
     return create(std::move(literal));
   } catch (const InvalidArgument& error) {

@@ -25,6 +25,13 @@ double max_log_qp(unsigned log_n);
 /// Most key-switching primes: the lazy sums of base conversion hold this many products.
 inline constexpr std::size_t kMaxSpecialLimbs = 24;
 
+/// A ring of half the degree of the one before, with the first of its primes.
+struct SmallerRing {
+  unsigned level = 0;          ///< highest level there
+  unsigned special_limbs = 1;  ///< key-switching primes of every level there
+  bool operator==(const SmallerRing&) const = default;
+};
+
 /// What a user writes down: the ring degree and the primes themselves.
 struct ParametersLiteral {
   unsigned log_n = 0;
@@ -33,9 +40,13 @@ struct ParametersLiteral {
   /// For every level how many of the key-switching primes, the first so many, a key switch there uses; as many limbs
   /// make one digit. Fewer at low levels: a smaller extended basis. Empty: all of them everywhere.
   std::vector<unsigned> special_limbs;
+  /// Rings of half the degree, a quarter and so on that ciphertexts may go on in (Evaluator::switch_ring).
+  std::vector<SmallerRing> smaller;
 
   /// Throws InvalidArgument where there is no such level.
   unsigned special_limbs_at(unsigned level) const;
+  /// The next smaller ring, by itself. Throws InvalidArgument where there is none or it has primes that are not here.
+  ParametersLiteral half() const;
 
   /// Largest NTT primes of these widths, all distinct.
   static ParametersLiteral from_bits(unsigned log_n, const std::vector<unsigned>& q_bits,
@@ -53,7 +64,8 @@ class Context : public std::enable_shared_from_this<Context> {
  public:
   /// Throws SecurityError where log2(QP) exceeds max_log_qp, whatever the levels use of P; InvalidArgument where a
   /// modulus is not a distinct prime of at most 50 bits with q ≡ 1 (mod 2N), Q or P is empty or P has more than
-  /// kMaxSpecialLimbs primes, or special_limbs is neither empty nor one number from 1 to |P| for each level.
+  /// kMaxSpecialLimbs primes, or special_limbs is neither empty nor one number from 1 to |P| for each level. The same
+  /// of every smaller ring.
   static ContextPtr create(ParametersLiteral literal);
 
   const ParametersLiteral& literal() const { return literal_; }
@@ -74,6 +86,10 @@ class Context : public std::enable_shared_from_this<Context> {
   /// Digits of a key switch at that level: ceil((level + 1) / special_limbs(level)).
   std::size_t digits(unsigned level) const { return (level + special_limbs(level)) / special_limbs(level); }
   const Fingerprint& fingerprint() const { return fingerprint_; }
+  /// Of half the degree; null where the parameters name none.
+  const ContextPtr& smaller() const { return smaller_; }
+  /// The one that is so many steps smaller; itself for 0. Throws InvalidArgument where the parameters don't go so far.
+  ContextPtr in_ring(unsigned steps) const;
 
   const ring::Modulus& q(std::size_t i) const { return q_basis_.back()->modulus(i); }
   const ring::Modulus& p(std::size_t i) const { return p_basis_->modulus(i); }
@@ -109,6 +125,7 @@ class Context : public std::enable_shared_from_this<Context> {
   ring::BasisPtr p_basis_, full_basis_;
   std::vector<std::vector<std::uint64_t>> p_mod_q_, p_inverse_mod_q_;  // by primes of P, less one
   std::shared_ptr<IndexCache> indices_;
+  ContextPtr smaller_;
 };
 
 /// Throws KeyMismatch where the two don't belong together; `what` names the thing that was given.

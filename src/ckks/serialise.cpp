@@ -17,7 +17,7 @@ namespace blindsight::ckks {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> kMagic{'B', 'L', 'S', 'I', 'G', 'H', 'T', 0};
-constexpr std::uint16_t kVersion = 3;
+constexpr std::uint16_t kVersion = 4;
 // Magic, version, kind, a zero byte, fingerprint, payload length.
 constexpr std::size_t kHeaderBytes = 8 + 2 + 1 + 1 + 32 + 8;
 constexpr std::size_t kTrailerBytes = 16;
@@ -130,6 +130,7 @@ struct FoundKey {
   unsigned level;
   Seed seed;
   std::span<const std::uint8_t> polys;
+  const Context* context;
   KeySwitchKey* into;
 };
 
@@ -142,7 +143,8 @@ FoundKey read_packed_key(ByteReader& in, const Context& context) {
 }
 
 /// Throws FormatError where a word is not below its prime.
-void check_words(const FoundKey& key, const Context& context, ByteReader& in) {
+void check_words(const FoundKey& key, ByteReader& in) {
+  const Context& context = *key.context;
   const ring::Basis& basis = *context.extended_basis(key.level);
   const auto offsets = packed_offsets(basis);
   constexpr std::size_t kChunk = 4096;
@@ -166,12 +168,12 @@ struct KeySource {
   std::shared_ptr<const MappedFile> file;  ///< packed keys stay there; null: they are copied
 };
 
-void take(const FoundKey& found, const KeySource& source, const Context& context, ByteReader& in) {
-  check_words(found, context, in);
+void take(const FoundKey& found, const KeySource& source, ByteReader& in) {
+  check_words(found, in);
   KeySwitchKey packed{found.level, found.seed, {}, {}, {}};
   if (source.form == KeyForm::kExpanded) {
     packed.packed = {std::shared_ptr<const void>{}, found.polys.data()};  // for a moment
-    *found.into = expand(packed, context);
+    *found.into = expand(packed, *found.context);
     if (source.file) source.file->forget(found.polys);
     return;
   }
@@ -395,6 +397,7 @@ void write(ByteWriter& out, const SecretKey& secret) {
   }
   OPENSSL_cleanse(coefficients.data(), coefficients.size());
   out.raw(packed.bytes);
+  if (secret.smaller() != nullptr) write(out, *secret.smaller());
 }
 
 SecretKey read_secret_key(ByteReader& in, ContextPtr context) {
@@ -408,7 +411,9 @@ SecretKey read_secret_key(ByteReader& in, ContextPtr context) {
     if (code == 3) in.fail("a coefficient of the secret is none of -1, 0, 1");
     coefficients.values[i] = static_cast<std::int8_t>(code == 2 ? -1 : static_cast<int>(code));
   }
-  return SecretKey(std::move(context), coefficients.values);
+  std::unique_ptr<SecretKey> smaller;
+  if (context->smaller()) smaller = std::make_unique<SecretKey>(read_secret_key(in, context->smaller()));
+  return SecretKey(std::move(context), coefficients.values, std::move(smaller));
 }
 
 void write(ByteWriter& out, const PublicKey& key) {
@@ -424,6 +429,10 @@ PublicKey read_public_key(ByteReader& in, const Context& context) {
 }
 
 void write(ByteWriter& out, const EvaluationKeys& keys) {
+  if (keys.from_larger) {
+    write_key(out, keys.from_larger->even, *keys.context);
+    write_key(out, keys.from_larger->odd, *keys.context);
+  }
   out.u8(static_cast<std::uint8_t>(keys.relinearisation.size()));
   for (const auto& [special_limbs, key] : keys.relinearisation) write_key(out, key, *keys.context);
   out.u32(static_cast<std::uint32_t>(keys.galois.size()));
@@ -431,44 +440,61 @@ void write(ByteWriter& out, const EvaluationKeys& keys) {
     out.u32(id.element);
     write_key(out, key, *keys.context);
   }
+  for (const EvaluationKeys& smaller : keys.smaller) write(out, smaller);
 }
 
 namespace {
 
-EvaluationKeys read_keys(ByteReader& in, ContextPtr context, const KeySource& source) {
-  EvaluationKeys keys;
-  keys.context = std::move(context);
-  std::vector<FoundKey> found;
+/// A ring's keys, still packed, and those of the smaller rings.
+void find_keys(ByteReader& in, EvaluationKeys& keys, std::vector<FoundKey>& found) {
+  const Context& context = *keys.context;
+  const auto add = [&](KeySwitchKey& into, FoundKey key) {
+    key.into = &into;
+    key.context = &context;
+    found.push_back(key);
+  };
+  if (keys.from_larger) {
+    for (KeySwitchKey* into : {&keys.from_larger->even, &keys.from_larger->odd}) {
+      const FoundKey key = read_packed_key(in, context);
+      if (key.level != context.max_level()) in.fail("a key from the larger ring is not of the highest level");
+      add(*into, key);
+    }
+  }
   const unsigned relinearisations = in.u8();
   unsigned previous = 0;
   for (unsigned i = 0; i < relinearisations; ++i) {
-    FoundKey key = read_packed_key(in, *keys.context);
-    const auto special_limbs = static_cast<unsigned>(keys.context->special_limbs(key.level));
+    const FoundKey key = read_packed_key(in, context);
+    const auto special_limbs = static_cast<unsigned>(context.special_limbs(key.level));
     if (special_limbs <= previous) in.fail("the relinearisation keys are not in rising order of their special limbs");
     previous = special_limbs;
-    key.into = &keys.relinearisation[special_limbs];
-    found.push_back(key);
+    add(keys.relinearisation[special_limbs], key);
   }
-  const std::size_t count = in.count(4 + least_key_bytes(*keys.context));
+  const std::size_t count = in.count(4 + least_key_bytes(context));
   GaloisKeyId last;
   for (std::size_t i = 0; i < count; ++i) {
-    GaloisKeyId id{read_galois_element(in, *keys.context), 0};
-    FoundKey key = read_packed_key(in, *keys.context);
-    id.special_limbs = static_cast<unsigned>(keys.context->special_limbs(key.level));
+    GaloisKeyId id{read_galois_element(in, context), 0};
+    const FoundKey key = read_packed_key(in, context);
+    id.special_limbs = static_cast<unsigned>(context.special_limbs(key.level));
     if (id <= last) in.fail("the Galois keys are not in rising order of their elements and special limbs");
     last = id;
-    key.into = &keys.galois[id];
-    found.push_back(key);
+    add(keys.galois[id], key);
   }
+  for (EvaluationKeys& smaller : keys.smaller) find_keys(in, smaller, found);
+}
+
+EvaluationKeys read_keys(ByteReader& in, const ContextPtr& context, const KeySource& source) {
+  EvaluationKeys keys = empty_keys(context);
+  std::vector<FoundKey> found;
+  find_keys(in, keys, found);
   // Every length is checked: only now are the polynomials made.
-  parallel_for(found.size(), [&](std::size_t i) { take(found[i], source, *keys.context, in); });
+  parallel_for(found.size(), [&](std::size_t i) { take(found[i], source, in); });
   return keys;
 }
 
 }  // namespace
 
 EvaluationKeys read_evaluation_keys(ByteReader& in, ContextPtr context, KeyForm form) {
-  return read_keys(in, std::move(context), {form, nullptr});
+  return read_keys(in, context, {form, nullptr});
 }
 
 void write(ByteWriter& out, const KeyRequest& request) {
@@ -479,6 +505,8 @@ void write(ByteWriter& out, const KeyRequest& request) {
     out.u32(static_cast<std::uint32_t>(k));
     write_levels(out, levels);
   }
+  out.u8(static_cast<std::uint8_t>(request.smaller.size()));
+  for (const KeyRequest& smaller : request.smaller) write(out, smaller);
 }
 
 KeyRequest read_key_request(ByteReader& in, const Context& context) {
@@ -497,16 +525,35 @@ KeyRequest read_key_request(ByteReader& in, const Context& context) {
     if (levels.empty()) in.fail("a rotation by " + std::to_string(k) + " slots without a level");
     request.rotations.emplace_hint(request.rotations.end(), k, std::move(levels));
   }
+  const unsigned smaller = in.u8();
+  if (smaller > (context.smaller() ? 1 : 0)) in.fail("keys for a ring that the parameters don't name");
+  if (smaller != 0) request.smaller.push_back(read_key_request(in, *context.smaller()));
   return request;
 }
 
-std::size_t evaluation_key_bytes(const Context& context, const KeyRequest& request) {
+namespace {
+
+/// What write(EvaluationKeys) comes to in one ring, without keys from a larger one.
+std::size_t ring_key_bytes(const Context& context, const KeyRequest& request) {
   const KeyLevels keys = key_levels(context, request);
-  ByteWriter parameters;
-  context.write(parameters);
-  std::size_t bytes = kHeaderBytes + parameters.bytes().size() + 1 + 4 + kTrailerBytes;
+  std::size_t bytes = 1 + 4;
   for (const auto& [special_limbs, level] : keys.relinearisation) bytes += key_bytes(context, level);
   for (const auto& [id, level] : keys.galois) bytes += 4 + key_bytes(context, level);
+  return bytes;
+}
+
+}  // namespace
+
+std::size_t evaluation_key_bytes(const Context& context, const KeyRequest& request) {
+  ByteWriter parameters;
+  context.write(parameters);
+  std::size_t bytes = kHeaderBytes + parameters.bytes().size() + ring_key_bytes(context, request) + kTrailerBytes;
+  const KeyRequest none;
+  const KeyRequest* wanted = &request;
+  for (const Context* ring = context.smaller().get(); ring != nullptr; ring = ring->smaller().get()) {
+    wanted = wanted->smaller.empty() ? &none : &wanted->smaller.front();
+    bytes += 2 * key_bytes(*ring, ring->max_level()) + ring_key_bytes(*ring, *wanted);
+  }
   return bytes;
 }
 
@@ -557,10 +604,65 @@ EvaluationKeys load_evaluation_keys(const std::filesystem::path& path, KeyForm f
   return read_keys_file(file->bytes(), path.string(), {form, file});
 }
 
+namespace {
+
+/// Writes what stands between keys that are made one after the other: how many of a kind follow, Galois elements.
+class KeyCounts {
+ public:
+  KeyCounts(const Context& context, const KeyRequest& request) : context_(&context), request_(&request) { count(); }
+
+  /// Of the ring that the last key belongs to.
+  const Context& context() const { return *context_; }
+
+  void write_before(const KeyId& id, ByteWriter& out) {
+    while (ring_ < id.ring) next_ring(out);
+    if (id.kind == KeyKind::kRelinearisation || id.kind == KeyKind::kGalois) write_relinearisations(out);
+    if (id.kind != KeyKind::kGalois) return;
+    write_galois(out);
+    out.u32(id.galois.element);
+  }
+
+  void write_rest(ByteWriter& out) {
+    while (context_->smaller()) next_ring(out);
+    write_relinearisations(out);
+    write_galois(out);
+  }
+
+ private:
+  void count() {
+    const KeyLevels wanted = key_levels(*context_, *request_);
+    relinearisations_ = wanted.relinearisation.size();
+    galois_ = wanted.galois.size();
+  }
+  void next_ring(ByteWriter& out) {
+    static const KeyRequest none;
+    write_relinearisations(out);
+    write_galois(out);
+    context_ = context_->smaller().get();
+    request_ = request_->smaller.empty() ? &none : &request_->smaller.front();
+    ++ring_;
+    count();
+  }
+  void write_relinearisations(ByteWriter& out) {
+    if (relinearisations_) out.u8(static_cast<std::uint8_t>(*relinearisations_));
+    relinearisations_.reset();
+  }
+  void write_galois(ByteWriter& out) {
+    if (galois_) out.u32(static_cast<std::uint32_t>(*galois_));
+    galois_.reset();
+  }
+
+  const Context* context_;
+  const KeyRequest* request_;
+  unsigned ring_ = 0;
+  std::optional<std::size_t> relinearisations_, galois_;  // until they are written
+};
+
+}  // namespace
+
 std::size_t save_new_evaluation_keys(const std::filesystem::path& path, const SecretKey& secret,
                                      const KeyRequest& request) {
   const Context& context = *secret.context();
-  const KeyLevels wanted = key_levels(context, request);
   const std::size_t size = evaluation_key_bytes(context, request);
   FileWriter out(path);
   Hash hash;
@@ -571,25 +673,16 @@ std::size_t save_new_evaluation_keys(const std::filesystem::path& path, const Se
   write_piece(file_header(Kind::kEvaluationKeys, context.fingerprint(), size - kHeaderBytes - kTrailerBytes));
   ByteWriter head;
   context.write(head);
-  head.u8(static_cast<std::uint8_t>(wanted.relinearisation.size()));
-  bool galois = false;
-  const auto begin_galois = [&] {
-    if (!galois) head.u32(static_cast<std::uint32_t>(wanted.galois.size()));
-    galois = true;
-  };
-  make_evaluation_keys(secret, request, KeyForm::kPacked,
-                       [&](const std::optional<GaloisKeyId>& id, unsigned, const KeySwitchKey& key) {
-                         if (id) {
-                           begin_galois();
-                           head.u32(id->element);
-                         }
-                         head.u8(static_cast<std::uint8_t>(key.level));
-                         head.raw(key.seed);
-                         write_piece(head.take());
-                         head = {};
-                         write_piece({key.packed.get(), packed_key_bytes(context, key.level)});
-                       });
-  begin_galois();
+  KeyCounts counts(context, request);
+  make_evaluation_keys(secret, request, KeyForm::kPacked, [&](const KeyId& id, const KeySwitchKey& key) {
+    counts.write_before(id, head);
+    head.u8(static_cast<std::uint8_t>(key.level));
+    head.raw(key.seed);
+    write_piece(head.take());
+    head = {};
+    write_piece({key.packed.get(), packed_key_bytes(counts.context(), key.level)});
+  });
+  counts.write_rest(head);
   write_piece(head.bytes());
   out.write(hash.finish());
   out.commit();
@@ -614,10 +707,11 @@ Bytes write_result_file(const Context& context, std::span<const Ciphertext> resu
 }
 
 std::vector<Ciphertext> read_result_file(std::span<const std::uint8_t> file, const Context& context,
-                                         const std::string& what) {
+                                         const std::string& what, unsigned ring) {
+  const ContextPtr own = context.in_ring(ring);
   return read_ciphertexts<Ciphertext>(ByteReader(open_file(file, Kind::kResult, context, what), what),
-                                      kCiphertextHead + 2 * poly_bytes(*context.basis(0)),
-                                      [&](ByteReader& in) { return read_ciphertext(in, context); });
+                                      kCiphertextHead + 2 * poly_bytes(*own->basis(0)),
+                                      [&](ByteReader& in) { return read_ciphertext(in, *own); });
 }
 
 }  // namespace blindsight::ckks

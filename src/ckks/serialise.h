@@ -78,8 +78,9 @@ std::size_t save_new_evaluation_keys(const std::filesystem::path& path, const Se
 Bytes write_input_file(const Context& context, std::span<const SeededCiphertext> inputs);
 std::vector<SeededCiphertext> read_input_file(std::span<const std::uint8_t> file, const Context& context,
                                               const std::string& what = "encrypted input");
+/// Of the ring that is `ring` steps smaller than the context's; the header names the context all the same.
 Bytes write_result_file(const Context& context, std::span<const Ciphertext> results);
 std::vector<Ciphertext> read_result_file(std::span<const std::uint8_t> file, const Context& context,
-                                         const std::string& what = "encrypted result");
+                                         const std::string& what = "encrypted result", unsigned ring = 0);
 
 }  // namespace blindsight::ckks

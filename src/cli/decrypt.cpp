@@ -41,7 +41,8 @@ void flood(std::vector<double>& logits, double deviation) {
 void decrypt(const Options& options) {
   const ClientFiles files = load_client(options.keys, options.manifest);
   const std::string what = options.input.string();
-  const auto results = ckks::read_result_file(read_file(options.input), *files.client.context(), what);
+  const auto results = ckks::read_result_file(read_file(options.input), *files.client.context(), what,
+                                              files.client.manifest().output_ring);
   std::vector<std::vector<double>> logits;
   const std::size_t each = files.client.output_ciphertexts();
   const std::size_t images = images_in(results.size(), each, what);

@@ -81,15 +81,15 @@ std::vector<double> read_tensor(const fs::path& file, const vision::Card& card, 
 
 std::vector<double> decrypt_checked(const runtime::Client& client, const ckks::SecretKey& secret,
                                     std::span<const ckks::Ciphertext> results, const std::string& what) {
-  const ckks::Encoder encoder(client.context());
+  const ckks::Encoder encoder(client.output_context());
   for (const ckks::Ciphertext& result : results) {
     double real = 0;
     double imaginary = 0;
-    for (const auto& slot : encoder.decode_complex(ckks::decrypt(secret, result))) {
+    for (const auto& slot : encoder.decode_complex(ckks::decrypt(client.output_secret(secret), result))) {
       real += slot.real() * slot.real();
       imaginary += slot.imag() * slot.imag();
     }
-    const double floor = kNoiseFloor * kNoiseFloor * static_cast<double>(client.context()->slots());
+    const double floor = kNoiseFloor * kNoiseFloor * static_cast<double>(client.output_context()->slots());
     if (!(imaginary <= std::max(floor, kMaxImaginaryShare * kMaxImaginaryShare * real))) {
       throw KeyMismatch(what + " does not decrypt to a result: it was encrypted or evaluated with other keys");
     }

@@ -24,6 +24,8 @@ const char* kind_of(const Op& op) {
       return "rescale";
     case OpKind::kDropLevel:
       return "drop level";
+    case OpKind::kSwitchRing:
+      return "switch ring";
   }
   return "?";
 }

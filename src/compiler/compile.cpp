@@ -6,12 +6,13 @@
 #include <cstdio>
 #include <map>
 #include <optional>
-#include <tuple>
+#include <utility>
 
 #include "blindsight/base/error.h"
 #include "blindsight/ckks/serialise.h"
 #include "blindsight/compiler/calibrate.h"
 #include "blindsight/compiler/cost.h"
+#include "blindsight/compiler/grid.h"
 #include "blindsight/compiler/lowering.h"
 #include "blindsight/compiler/memory.h"
 #include "blindsight/compiler/parameter_search.h"
@@ -23,6 +24,8 @@ namespace {
 constexpr std::size_t kRandomInputs = 24;
 /// Rings from this size on hold too many weights to count on their being encoded beforehand.
 constexpr unsigned kEncodeOnTheFly = 15;
+/// Rings up to this size are not left for smaller ones: the search would take longer than it saves.
+constexpr unsigned kLeastRingToShrink = 13;
 
 std::string decimal(double x) {
   char text[32];
@@ -92,11 +95,13 @@ class Assembler {
   Assembler(const nn::QuadraticNetwork& network, Lowered lowered, const ScalePlan& scales, unsigned log_n)
       : network_(network), lowered_(std::move(lowered)), scales_(scales), depths_(network.depths()) {
     program_.parameters = ckks::ParametersLiteral::from_bits(log_n, scales.q_bits, scales.p_bits);
-    program_.parameters.special_limbs = scales.special_limbs;
+    program_.parameters.smaller = scales.smaller;
+    program_.output_ring = ring_of(scales.smaller, 1);
     program_.input_level = depths_.back();
     program_.input_scale = std::exp2(scales.log_scale[0]);
     program_.input = repeated(lowered_.input, lowered_.log_period, log_n - 1);
-    program_.output = repeated(lowered_.stages.back().output, lowered_.log_period, log_n - 1);
+    program_.output =
+        repeated(lowered_.stages.back().output, lowered_.stages.back().log_period, log_n - 1 - program_.output_ring);
     program_.input_elements = nn::element_count(network.input_shape);
     program_.output_elements = nn::element_count(network.stages.back().shape);
   }
@@ -105,7 +110,7 @@ class Assembler {
     next_ = static_cast<std::uint32_t>(program_.input_ciphertexts());
     plain_.resize(network_.stages.size() + 1);
     squares_.resize(network_.stages.size() + 1);
-    for (std::uint32_t c = 0; c < next_; ++c) plain_[0].push_back({c, program_.input_level, program_.input_scale});
+    for (std::uint32_t c = 0; c < next_; ++c) plain_[0].push_back({c, program_.input_level, program_.input_scale, 0});
     for (std::size_t s = 0; s < network_.stages.size(); ++s) add_stage(s);
     for (const Value& value : plain_.back()) program_.results.push_back(value.number);
     program_.keys = required_keys(program_);
@@ -118,28 +123,51 @@ class Assembler {
     std::uint32_t number = 0;
     unsigned level = 0;
     double scale = 1;
+    unsigned ring = 0;
   };
 
-  Value push(OpKind kind, Value in, std::uint32_t operand, unsigned level, double scale, const std::string& label) {
-    program_.ops.push_back({kind, {in.number}, {next_}, operand, level, scale, label});
-    return {next_++, level, scale};
+  Value push(OpKind kind, Value in, std::uint32_t operand, unsigned level, double scale, unsigned ring,
+             const std::string& label) {
+    program_.ops.push_back({kind, {in.number}, {next_}, operand, level, scale, label, ring});
+    return {next_++, level, scale, ring};
   }
 
-  /// The ciphertext of a source, squared where that is asked for, at `level`.
+  Value drop(Value value, unsigned level) {
+    if (value.level <= level) return value;
+    const auto [entry, fresh] = dropped_.try_emplace({value.number, level});
+    if (fresh) entry->second = push(OpKind::kDropLevel, value, 0, level, value.scale, value.ring, "");
+    return entry->second;
+  }
+
+  /// The value in that ring, at that ring's highest level or its own.
+  Value shrink(Value value, unsigned ring) {
+    while (value.ring < ring) {
+      value = drop(value, program_.parameters.smaller[value.ring].level);
+      const auto [entry, fresh] = switched_.try_emplace(value.number);
+      if (fresh) {
+        entry->second = push(OpKind::kSwitchRing, value, 0, value.level, value.scale, value.ring + 1, "switch ring");
+      }
+      value = entry->second;
+    }
+    return value;
+  }
+
+  /// The ciphertext of a source, squared where that is asked for, at `level` in the ring of that level's maps. Squared
+  /// in the largest ring where that is needed.
   Value fetch(const LoweredSource& source, unsigned level) {
+    const unsigned ring = ring_of(program_.parameters.smaller, level);
     Value value = plain_[source.value][source.ciphertext];
     if (source.squared) {
       auto& squares = squares_[source.value];
       squares.resize(plain_[source.value].size());
       std::optional<Value>& square = squares[source.ciphertext];
-      if (!square) square = push(OpKind::kSquare, value, 0, value.level, value.scale * value.scale, "square");
+      if (!square) {
+        value = shrink(value, ring);
+        square = push(OpKind::kSquare, value, 0, value.level, value.scale * value.scale, value.ring, "square");
+      }
       value = *square;
     }
-    if (value.level == level) return value;
-    const auto key = std::tuple{value.number, level};
-    const auto it = dropped_.find(key);
-    if (it != dropped_.end()) return it->second;
-    return dropped_[key] = push(OpKind::kDropLevel, value, 0, level, value.scale, "");
+    return drop(shrink(value, ring), level);
   }
 
   void add_stage(std::size_t s) {
@@ -149,8 +177,9 @@ class Assembler {
     const auto prime = static_cast<double>(program_.parameters.q[level + 1]);
     const double scale = std::exp2(scales_.log_scale[s + 1]);
     Map map;
-    Op op{OpKind::kLinearMap, {},   {}, static_cast<std::uint32_t>(program_.maps.size()), level + 1,
-          scale * prime,      label};
+    const unsigned ring = ring_of(program_.parameters.smaller, level + 1);
+    const auto number = static_cast<std::uint32_t>(program_.maps.size());
+    Op op{OpKind::kLinearMap, {}, {}, number, level + 1, scale * prime, label, ring};
     for (const LoweredSource& source : stage.sources) {
       const Value value = fetch(source, level + 1);
       op.inputs.push_back(value.number);
@@ -159,18 +188,18 @@ class Assembler {
     std::vector<Value> results;
     for (std::uint32_t c = 0; c < stage.plan.outputs; ++c) {
       op.outputs.push_back(next_);
-      results.push_back({next_++, level + 1, op.scale});
+      results.push_back({next_++, level + 1, op.scale, ring});
     }
     program_.ops.push_back(std::move(op));
     map.plan = std::move(stage.plan);
     map.diagonals = std::move(stage.diagonals);
     program_.maps.push_back(std::move(map));
     for (std::size_t c = 0; c < results.size(); ++c) {
-      Value value = push(OpKind::kRescale, results[c], 0, level, results[c].scale / prime, label);
+      Value value = push(OpKind::kRescale, results[c], 0, level, results[c].scale / prime, ring, label);
       const ckks::Diagonal& bias = stage.bias[c];
       if (bias.period() > 1 || bias[0] != 0) {
         value = push(OpKind::kAddVector, value, static_cast<std::uint32_t>(program_.vectors.size()), level, value.scale,
-                     label);
+                     ring, label);
         program_.vectors.push_back(bias);
       }
       plain_[s + 1].push_back(value);
@@ -185,7 +214,8 @@ class Assembler {
   std::uint32_t next_ = 0;
   std::vector<std::vector<Value>> plain_;  // by value of the network, by ciphertext
   std::vector<std::vector<std::optional<Value>>> squares_;
-  std::map<std::tuple<std::uint32_t, unsigned>, Value> dropped_;
+  std::map<std::pair<std::uint32_t, unsigned>, Value> dropped_;  // by value and level
+  std::map<std::uint32_t, Value> switched_;                      // by value
 };
 
 Report report_of(const nn::QuadraticNetwork& network, const Program& program, const ParameterChoice& choice,
@@ -201,7 +231,8 @@ Report report_of(const nn::QuadraticNetwork& network, const Program& program, co
     const nn::Stage& stage = network.stages[op.operand];
     const KeySwitchCount count = count_key_switches(plan);
     report.layers.push_back({op.label, stage.terms[0].matrix.rows, stage.terms[0].matrix.cols, plan.outputs,
-                             plan.terms.size(), count.babies, count.giants, count.folds, op.level});
+                             plan.terms.size(), count.babies, count.giants, count.folds, op.level,
+                             program.parameters.log_n - op.ring});
     cached[op.operand] = memory.kept[i];
   }
   const std::size_t n = context->n();
@@ -211,23 +242,61 @@ Report report_of(const nn::QuadraticNetwork& network, const Program& program, co
   report.log_q = context->log_q();
   report.log_p = context->log_p();
   report.log_qp_limit = ckks::max_log_qp(report.log_n);
+  for (auto ring = context->smaller(); ring; ring = ring->smaller()) {
+    report.smaller.push_back(
+        {ring->log_n(), ring->max_level(), ring->log_q() + ring->log_p(), ckks::max_log_qp(ring->log_n())});
+  }
   report.q_bits = choice.scales.q_bits;
   report.p_bits = choice.scales.p_bits;
   report.key_switches = count_key_switches(program);
-  report.rotation_keys = program.keys.rotations.size();
+  for (const ckks::KeyRequest* keys = &program.keys; keys != nullptr;
+       keys = keys->smaller.empty() ? nullptr : &keys->smaller.front()) {
+    report.rotation_keys += keys->rotations.size();
+  }
   constexpr std::size_t kHeader = 128;  // of the file and of the ciphertext in it
   std::size_t one = 0;
   for (const std::uint64_t q : program.parameters.q) one += packed_size(n, static_cast<unsigned>(std::bit_width(q)));
   report.input_bytes = kHeader + program.input_ciphertexts() * one;
   report.result_bytes = kHeader + 2 * program.results.size() *
-                                      packed_size(n, static_cast<unsigned>(std::bit_width(program.parameters.q[0])));
+                                      packed_size(n >> program.output_ring,
+                                                  static_cast<unsigned>(std::bit_width(program.parameters.q[0])));
   report.evaluation_key_bytes = ckks::evaluation_key_bytes(*context, program.keys);
   report.memory_bytes = memory.total();
   report.encoded_weights = memory.all_weights;
   report.kept_weights = memory.weights;
   report.predicted_logit_error = choice.error;
   report.predicted_latency_ms = predicted_latency_ms(program, cached, measure_transform_ns(*context));
+  report.saved_by_smaller_rings = 1 - cost(program, cached) / cost(program, cached, Rings::kOne);
   return report;
+}
+
+/// By level of a map's inputs: bits of the slots that its largest tensor fills.
+std::vector<unsigned> needed_log_slots(const nn::QuadraticNetwork& network) {
+  const std::vector<unsigned> depths = network.depths();
+  std::vector<unsigned> bits(depths.back() + 1, 0);
+  const auto bits_of = [&](std::size_t value) {
+    unsigned sum = 0;
+    for (const auto extent : value == 0 ? network.input_shape : network.stages[value - 1].shape) {
+      sum += index_bits(static_cast<std::size_t>(extent));
+    }
+    return sum;
+  };
+  for (std::size_t s = 0; s < network.stages.size(); ++s) {
+    unsigned& most = bits[depths.back() - depths[s + 1] + 1];
+    most = std::max(most, bits_of(s + 1));
+    for (const nn::StageTerm& term : network.stages[s].terms) most = std::max(most, bits_of(term.value));
+  }
+  return bits;
+}
+
+void set_rings(LoweringOptions& options, const RingChoice& rings, unsigned depth) {
+  options.smaller = rings.smaller;
+  options.prices.clear();
+  for (unsigned level = 0; level <= depth; ++level) {
+    const unsigned ring = ring_of(rings.smaller, level);
+    const unsigned special = ring == 0 ? rings.special_limbs : rings.smaller[ring - 1].special_limbs;
+    options.prices.emplace_back(level, special, ring_price(options.log_slots + 1, ring));
+  }
 }
 
 std::string depth_needed(const nn::QuadraticNetwork& network) {
@@ -264,29 +333,42 @@ Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
                ": use fewer layers, a lower precision or smaller values";
       return true;
     };
-    const std::vector<unsigned> special_limbs = choose_special_limbs(log_n, depth);
-    if (too_imprecise(search_parameters(log_n, least, special_limbs, options.precision))) continue;
+    const std::vector<unsigned> needed = needed_log_slots(network);
+    if (too_imprecise(search_parameters(log_n, least, choose_rings(log_n, needed, 0), options.precision))) continue;
     LoweringOptions lowering;
     lowering.log_slots = log_n - 1;
     lowering.cached = log_n < kEncodeOnTheFly;
     lowering.max_rotation_keys = options.max_rotation_keys;
     lowering.max_key_limbs = static_cast<double>(options.evaluation_key_budget) /
                              static_cast<double>(packed_size(std::size_t{1} << log_n, ring::kMaxPrimeBits));
-    for (unsigned level = 0; level <= depth; ++level) lowering.prices.emplace_back(level, special_limbs[level]);
-    Lowered lowered;
-    try {
-      lowered = lower(network, lowering);
-    } catch (const UnsupportedModel& error) {
-      reason = error.what();
-      continue;
+    struct Found {
+      Lowered lowered;
+      ParameterChoice choice;
+    };
+    std::optional<Found> best;
+    // With as many smaller rings as serve, then one fewer at a time as long as that is cheaper.
+    std::size_t most = options.ring_switching && log_n > kLeastRingToShrink ? log_n - ckks::kMinLogN : 0;
+    for (bool more = true; more; --most) {
+      const RingChoice rings = choose_rings(log_n, needed, most);
+      more = (most = rings.smaller.size()) > 0;
+      set_rings(lowering, rings, depth);
+      Lowered lowered;
+      try {
+        lowered = lower(network, lowering);
+      } catch (const UnsupportedModel& error) {
+        reason = error.what();
+        continue;
+      }
+      if (best && lowered.cost >= best->lowered.cost) break;
+      const auto choice =
+          search_parameters(log_n, errors_of(network, values, lowered, inputs), rings, options.precision);
+      if (!too_imprecise(choice)) best = {std::move(lowered), *choice};
     }
-    const auto choice =
-        search_parameters(log_n, errors_of(network, values, lowered, inputs), special_limbs, options.precision);
-    if (too_imprecise(choice)) continue;
-    const std::size_t period = std::size_t{1} << lowered.log_period;
+    if (!best) continue;
+    const std::size_t period = std::size_t{1} << best->lowered.log_period;
     Compiled out;
-    out.program = Assembler(network, std::move(lowered), choice->scales, log_n).run();
-    out.report = report_of(network, out.program, *choice, period, options);
+    out.program = Assembler(network, std::move(best->lowered), best->choice.scales, log_n).run();
+    out.report = report_of(network, out.program, best->choice, period, options);
     return out;
   }
   throw UnsupportedModel(reason);

@@ -24,7 +24,9 @@ struct Options {
   /// 0: no bound.
   std::size_t max_rotation_keys = 0;
   /// Bytes that the evaluation keys should not exceed, where a choice of baby and giant steps can help it.
-  std::size_t evaluation_key_budget = 1'900'000'000;
+  std::size_t evaluation_key_budget = 1'000'000'000;
+  /// Whether the program may go on in smaller rings once its modulus has shrunk; it does where that is cheaper.
+  bool ring_switching = true;
   /// Bytes that the server's memory is planned for, see plan_memory(); 0: all weights are kept encoded.
   std::size_t memory_budget = 0;
 };
@@ -33,7 +35,7 @@ struct Options {
 struct LayerReport {
   std::string name;
   std::size_t rows = 0, columns = 0, ciphertexts = 0, diagonals = 0, babies = 0, giants = 0, folds = 0;
-  unsigned level = 0;
+  unsigned level = 0, log_n = 0;
 };
 struct Report {
   std::vector<LayerReport> layers;
@@ -41,6 +43,13 @@ struct Report {
   unsigned log_n = 0;
   std::size_t period = 0;  ///< slots after which the tensors repeat
   double log_q = 0, log_p = 0, log_qp_limit = 0;
+  /// Of every smaller ring: its degree, highest level, log2(QP) and the limit of that.
+  struct Ring {
+    unsigned log_n = 0, level = 0;
+    double log_qp = 0, log_qp_limit = 0;
+  };
+  std::vector<Ring> smaller;
+  double saved_by_smaller_rings = 0;  ///< in parts of what the same operations would cost in the largest
   std::vector<unsigned> q_bits, p_bits;
   std::size_t key_switches = 0, rotation_keys = 0;
   std::size_t input_bytes = 0, result_bytes = 0, evaluation_key_bytes = 0, memory_bytes = 0;

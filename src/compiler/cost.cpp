@@ -17,25 +17,33 @@ constexpr double kMultiplyAdd = 0.1;
 constexpr double kConversion = 0.04;
 constexpr double kPass = 0.08;
 constexpr double kPermutation = 0.15;
+/// A limb of a packed key, and the one that its seed stands for.
+constexpr double kUnpackKey = 1.5;
 /// A complex floating-point transform of as many slots as the plaintext has, in transforms of a limb of the same ring.
 constexpr double kEmbedding = 2;
 }  // namespace
 
-LevelCost::LevelCost(unsigned level, unsigned special_limbs) : limbs_(level + 1.0), extended_(limbs_ + special_limbs) {
-  const double special = special_limbs;
-  const double digits = std::ceil(limbs_ / special);
-  decompose = limbs_ + digits * extended_ - limbs_ + kConversion * limbs_ * (extended_ - special);
-  mod_down = special + limbs_ + kConversion * special * limbs_ + kPass * limbs_;
-  switch_one = 2 * digits * extended_ * kMultiplyAdd + 2 * extended_ * kPermutation;
-  product = 2 * extended_ * kMultiplyAdd;
-  plain_product = 2 * limbs_ * kMultiplyAdd;
-  rescale = 2 * limbs_ + 2 * limbs_ * kPass;
-  square = 3 * limbs_ * kMultiplyAdd;
-  key_limbs = digits * extended_;
+double ring_price(unsigned log_n, unsigned steps) {
+  return std::exp2(-static_cast<double>(steps)) * (log_n - steps) / log_n;
+}
+
+LevelCost::LevelCost(unsigned level, unsigned special_limbs, double ring)
+    : ring_(ring), extended_(level + 1.0 + special_limbs) {
+  const double limbs = level + 1.0, special = special_limbs;
+  const double digits = std::ceil(limbs / special);
+  decompose = ring * (limbs + digits * extended_ - limbs + kConversion * limbs * (extended_ - special));
+  mod_down = ring * (special + limbs + kConversion * special * limbs + kPass * limbs);
+  switch_one = ring * (digits * extended_ * (2 * kMultiplyAdd + kUnpackKey) + 2 * extended_ * kPermutation);
+  product = ring * 2 * extended_ * kMultiplyAdd;
+  plain_product = ring * 2 * limbs * kMultiplyAdd;
+  rescale = ring * (2 * limbs + 2 * limbs * kPass);
+  square = ring * 3 * limbs * kMultiplyAdd;
+  key_limbs = ring * digits * extended_;
+  switch_ring = ring * 8 * limbs * kPass + 2 * decompose + 2 * switch_one + 2 * mod_down;
 }
 
 double LevelCost::encode(std::size_t period, std::size_t slots) const {
-  return static_cast<double>(period) / static_cast<double>(slots) * (kEmbedding + extended_);
+  return ring_ * static_cast<double>(period) / static_cast<double>(slots) * (kEmbedding + extended_);
 }
 
 KeySwitchCount count_key_switches(const ckks::LinearMapPlan& plan) {
@@ -76,21 +84,34 @@ std::size_t count_key_switches(const Program& program) {
   for (const Op& op : program.ops) {
     if (op.kind == OpKind::kLinearMap) count += count_key_switches(program.maps[op.operand].plan).total();
     if (op.kind == OpKind::kSquare) ++count;
+    if (op.kind == OpKind::kSwitchRing) count += 2;
   }
   return count;
 }
 
-double cost(const Program& program, const std::vector<bool>& cached) {
+namespace {
+
+unsigned special_limbs_at(const ckks::ParametersLiteral& parameters, unsigned ring, unsigned level) {
+  return ring == 0 ? parameters.special_limbs_at(level) : parameters.smaller[ring - 1].special_limbs;
+}
+
+}  // namespace
+
+double cost(const Program& program, const std::vector<bool>& cached, Rings rings) {
   double sum = 0;
   for (const Op& op : program.ops) {
-    const LevelCost at(op.level, program.parameters.special_limbs_at(op.level));
+    const unsigned steps = rings == Rings::kOne ? 0 : op.ring;
+    if (op.kind == OpKind::kSwitchRing && rings == Rings::kOne) continue;
+    const double ring = ring_price(program.parameters.log_n, steps);
+    const unsigned special = special_limbs_at(program.parameters, steps, op.level);
+    const LevelCost at(op.level, special, ring);
     switch (op.kind) {
       case OpKind::kLinearMap: {
         const Map& map = program.maps[op.operand];
         sum += map_cost(at, count_key_switches(map.plan), map.plan.terms.size(), map.plan.outputs);
         if (cached[op.operand]) break;
         for (const auto& term : map.plan.terms) {
-          sum += at.encode(map.diagonals[term.diagonal].period(), program.slots());
+          sum += at.encode(map.diagonals[term.diagonal].period(), program.slots(steps));
         }
         break;
       }
@@ -98,11 +119,14 @@ double cost(const Program& program, const std::vector<bool>& cached) {
         sum += at.square + at.key_switch();
         break;
       case OpKind::kRescale:
-        sum += LevelCost(op.level + 1, 1).rescale;
+        sum += LevelCost(op.level + 1, 1, ring).rescale;
         break;
       case OpKind::kAddVector:
       case OpKind::kDropLevel:
-        sum += (op.level + 1) * kPass;
+        sum += ring * (op.level + 1) * kPass;
+        break;
+      case OpKind::kSwitchRing:
+        sum += at.switch_ring;
         break;
     }
   }

@@ -158,4 +158,22 @@ std::vector<Grid> inherited_grids(const Grid& from, const nn::Shape& out, Stride
   return grids;
 }
 
+std::vector<Grid> compacted(const Grid& grid, unsigned bits) {
+  const std::uint32_t mask = grid.mask(), within = (std::uint32_t{1} << bits) - 1;
+  if ((mask & ~within) == 0) return {grid};
+  const std::uint32_t top = std::bit_floor(mask), free = within & ~mask;
+  if (free == 0) return {};
+  std::vector<Grid> out;
+  for (const std::uint32_t to : {free & -free, std::bit_floor(free)}) {
+    Grid moved = grid;
+    for (auto* axis : {&moved.channel_bits, &moved.row_bits, &moved.column_bits}) {
+      std::replace(axis->begin(), axis->end(), top, to);
+    }
+    for (Grid& compact : compacted(moved, bits)) {
+      if (std::find(out.begin(), out.end(), compact) == out.end()) out.push_back(std::move(compact));
+    }
+  }
+  return out;
+}
+
 }  // namespace blindsight::compiler

@@ -50,4 +50,8 @@ std::optional<Stride> stride_of(const nn::SparseMatrix& map, const nn::Shape& in
 /// new channels go to the bits that the stride, or smaller tensors before it, left free.
 std::vector<Grid> inherited_grids(const Grid& from, const nn::Shape& out, Stride stride);
 
+/// Grids of the same tensor that use only the `bits` lowest bits: the ones above change places with free ones. Empty
+/// where there are too few; the grid itself where nothing stands above.
+std::vector<Grid> compacted(const Grid& grid, unsigned bits);
+
 }  // namespace blindsight::compiler

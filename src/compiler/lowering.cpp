@@ -66,13 +66,30 @@ struct Standing {
   std::unique_ptr<SlotsOfElement> slots_of;
   std::optional<Grid> grid;
   std::uint64_t hash = 0;
+  std::shared_ptr<const Standing> half;  // the same in a ring of half the slots; null where nothing reads it there
 };
 using StandingPtr = std::shared_ptr<const Standing>;
 
-StandingPtr make_standing(Layout layout, std::optional<Grid> grid, std::size_t elements) {
+/// Whether one ciphertext holds it and `times` halvings of the ring leave it as it is.
+bool may_shrink(const Layout& layout, unsigned log_period, unsigned times) {
+  if (times == 0) return true;
+  const std::size_t period = std::size_t{1} << (log_period - times);
+  if (layout.element.size() >> log_period != 1) return false;
+  return std::equal(layout.element.begin() + static_cast<std::ptrdiff_t>(period), layout.element.end(),
+                    layout.element.begin());
+}
+
+/// `halvings`: how often the ring shrinks before the value's last reader.
+StandingPtr make_standing(Layout layout, std::optional<Grid> grid, std::size_t elements, unsigned halvings) {
   auto out = std::make_shared<Standing>();
   for (const std::int32_t e : layout.element) out->hash = mix(out->hash, static_cast<std::uint32_t>(e));
   out->slots_of = std::make_unique<SlotsOfElement>(layout, elements);
+  if (halvings > 0) {
+    Layout half;
+    half.element.assign(layout.element.begin(),
+                        layout.element.begin() + static_cast<std::ptrdiff_t>(layout.element.size() / 2));
+    out->half = make_standing(std::move(half), grid, elements, halvings - 1);
+  }
   out->layout = std::move(layout);
   out->grid = std::move(grid);
   return out;
@@ -107,10 +124,12 @@ class Search {
   Search(const nn::QuadraticNetwork& network, const LoweringOptions& options, unsigned log_period)
       : network_(network), options_(options), log_period_(log_period), depths_(network.depths()) {
     last_reader_.assign(network.stages.size() + 1, 0);
+    for (std::size_t v = 0; v <= network.stages.size(); ++v) last_log_period_.push_back(log_period_made(v));
     for (std::size_t s = 0; s < network.stages.size(); ++s) {
       auto& hashes = patterns_.emplace_back();
       for (const nn::StageTerm& term : network.stages[s].terms) {
         last_reader_[term.value] = s;
+        last_log_period_[term.value] = std::min(last_log_period_[term.value], this->log_period(s));
         hashes.push_back(pattern_of(term.matrix));
       }
     }
@@ -133,9 +152,21 @@ class Search {
   const nn::Shape& shape_of(std::size_t value) const {
     return value == 0 ? network_.input_shape : network_.stages[value - 1].shape;
   }
-  const LevelCost& price_of(std::size_t stage) const {
-    return options_.prices[depths_.back() - depths_[stage + 1] + 1];
+  /// Of the stage's inputs.
+  unsigned level_of(std::size_t stage) const { return depths_.back() - depths_[stage + 1] + 1; }
+  unsigned ring_of_stage(std::size_t stage) const { return ring_of(options_.smaller, level_of(stage)); }
+  unsigned log_slots(std::size_t stage) const { return options_.log_slots - ring_of_stage(stage); }
+  unsigned log_period(std::size_t stage) const { return std::min(log_period_, log_slots(stage)); }
+  unsigned log_period_made(std::size_t value) const { return value == 0 ? log_period_ : log_period(value - 1); }
+  /// How often a value's period is halved before its last reader.
+  unsigned halvings(std::size_t value) const { return log_period_made(value) - last_log_period_[value]; }
+  /// A value as this stage reads it.
+  const Standing& read(const State& state, std::size_t value, std::size_t stage) const {
+    const Standing* standing = state.values[value].get();
+    for (unsigned p = log_period_made(value); p > log_period(stage); --p) standing = standing->half.get();
+    return *standing;
   }
+  const LevelCost& price_of(std::size_t stage) const { return options_.prices[level_of(stage)]; }
 
   /// The one with the most weights.
   const nn::StageTerm& main_term(std::size_t stage) const {
@@ -163,6 +194,7 @@ class Search {
   unsigned log_period_;
   std::vector<unsigned> depths_;
   std::vector<std::size_t> last_reader_;              // of every value
+  std::vector<unsigned> last_log_period_;             // of every value: the least with which it is made or read
   std::vector<std::vector<std::uint64_t>> patterns_;  // of every stage's terms
   using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
   std::map<Key, Cover> known_;
@@ -173,9 +205,10 @@ std::vector<StatePtr> Search::first_states() const {
   std::vector<StatePtr> states;
   const std::size_t elements = nn::element_count(network_.input_shape);
   const auto add = [&](Layout layout, std::optional<Grid> grid) {
+    if (!may_shrink(layout, log_period_, halvings(0))) return;
     auto state = std::make_shared<State>();
     state->values.resize(network_.stages.size() + 1);
-    state->input = state->values[0] = make_standing(std::move(layout), std::move(grid), elements);
+    state->input = state->values[0] = make_standing(std::move(layout), std::move(grid), elements, halvings(0));
     for (const StatePtr& other : states) {
       if (other->values[0]->layout == state->values[0]->layout) return;
     }
@@ -200,6 +233,7 @@ std::vector<std::shared_ptr<const Candidate>> Search::candidates(const State& st
     for (const auto& other : out) {
       if (other->placement == placement) return;
     }
+    if (halvings(stage + 1) > 0 && !may_shrink(placement.layout(), log_period(stage), halvings(stage + 1))) return;
     std::size_t useful = 0;
     for (const std::int32_t row : placement.rows()) useful += row >= 0 ? 1 : 0;
     const std::size_t products = units(main.matrix, placement);
@@ -210,20 +244,22 @@ std::vector<std::shared_ptr<const Candidate>> Search::candidates(const State& st
     candidate->grid = std::move(grid);
     out.push_back(std::move(candidate));
   };
-  const auto add_grid = [&](Grid grid) {
-    if (auto p = placement(grid, log_period_, kMaxLogCiphertexts)) add(std::move(*p), std::move(grid));
+  const auto add_grid = [&](const Grid& grid) {
+    for (Grid& shrunk : halvings(stage + 1) > 0 ? compacted(grid, last_log_period_[stage + 1]) : std::vector{grid}) {
+      if (auto p = placement(shrunk, log_period(stage), kMaxLogCiphertexts)) add(std::move(*p), std::move(shrunk));
+    }
   };
   for (const nn::StageTerm& term : what.terms) {
     const auto& from = state.values[term.value]->grid;
     if (!from) continue;
     const auto stride = stride_of(term.matrix, shape_of(term.value), what.shape);
     if (!stride) continue;
-    for (Grid& grid : inherited_grids(*from, what.shape, *stride)) add_grid(std::move(grid));
+    for (const Grid& grid : inherited_grids(*from, what.shape, *stride)) add_grid(grid);
   }
-  for (Grid& grid : fresh_grids(what.shape)) add_grid(std::move(grid));
+  for (const Grid& grid : fresh_grids(what.shape)) add_grid(grid);
   if (main.matrix.nonzeros() <= kSmallMap || what.shape.size() != 3) {
-    if (main.matrix.rows <= (std::size_t{1} << log_period_)) {
-      for (Placement& p : placements(main.matrix, log_period_)) add(std::move(p), std::nullopt);
+    if (main.matrix.rows <= (std::size_t{1} << log_period(stage))) {
+      for (Placement& p : placements(main.matrix, log_period(stage))) add(std::move(p), std::nullopt);
     }
   }
   return out;
@@ -237,7 +273,7 @@ std::optional<Search::Cover> Search::cover_stage(const State& state, std::size_t
   const std::uint64_t placed = hash_of(placement);
   for (std::size_t t = 0; t < network_.stages[stage].terms.size(); ++t) {
     const nn::StageTerm& term = network_.stages[stage].terms[t];
-    const Standing& from = *state.values[term.value];
+    const Standing& from = read(state, term.value, stage);
     const Key key{patterns_[stage][t], from.hash, placed};
     std::optional<Cover> part;
     if (weights == Weights::kLeaveOut) {
@@ -256,7 +292,7 @@ std::optional<Search::Cover> Search::cover_stage(const State& state, std::size_t
       d.input += inputs;
       all.push_back(std::move(d));
     }
-    inputs += static_cast<std::uint32_t>(from.layout.element.size() >> log_period_);
+    inputs += static_cast<std::uint32_t>(from.layout.element.size() >> log_period(stage));
   }
   return all;
 }
@@ -264,7 +300,7 @@ std::optional<Search::Cover> Search::cover_stage(const State& state, std::size_t
 std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, double cutoff, double work_limit) {
   const LevelCost& price = price_of(stage);
   const Placement& placement = task.candidate->placement;
-  const std::size_t most = (std::size_t{1} << (log_period_ + kMaxLogCiphertexts)) * placement.ciphertexts();
+  const std::size_t most = (std::size_t{1} << (log_period(stage) + kMaxLogCiphertexts)) * placement.ciphertexts();
   std::size_t limit = 0;  // most diagonals that could still be cheap enough
   for (std::size_t step_size = most; step_size > 0; step_size /= 2) {
     if (limit + step_size <= most &&
@@ -283,12 +319,17 @@ std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, doubl
   state->cost += map_cost(price, count_key_switches(plan), plan.terms.size(), plan.outputs);
   if (!options_.cached) {
     state->cost +=
-        static_cast<double>(plan.terms.size()) * price.encode(placement.slots(), std::size_t{1} << options_.log_slots);
+        static_cast<double>(plan.terms.size()) * price.encode(placement.slots(), std::size_t{1} << log_slots(stage));
   }
-  state->cost += plan.outputs * (price.square + price.key_switch() + price.rescale);
+  const LevelCost& next = options_.prices[level_of(stage) - 1];  // of its readers
+  state->cost += plan.outputs * (next.square + next.key_switch() + price.rescale);
+  const unsigned ring = ring_of_stage(stage);
+  for (unsigned to = ring_of(options_.smaller, level_of(stage) - 1); to > ring; --to) {
+    state->cost += plan.outputs * next.switch_ring;
+  }
   if (!(state->cost < cutoff)) return nullptr;
-  state->values[stage + 1] =
-      make_standing(placement.layout(), task.candidate->grid, nn::element_count(network_.stages[stage].shape));
+  state->values[stage + 1] = make_standing(placement.layout(), task.candidate->grid,
+                                           nn::element_count(network_.stages[stage].shape), halvings(stage + 1));
   state->chosen.push_back(task.candidate);
   for (std::size_t v = 0; v <= stage; ++v) {
     if (last_reader_[v] <= stage) state->values[v] = nullptr;
@@ -303,7 +344,7 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
     for (auto& candidate : candidates(*state, stage)) {
       const double at_least =
           state->cost + map_cost_at_least(price_of(stage), candidate->least_diagonals, candidate->placement.folds());
-      const Standing& main = *state->values[main_term(stage).value];
+      const Standing& main = read(*state, main_term(stage).value, stage);
       const double copies = static_cast<double>(main.slots_of->slot.size()) /
                             static_cast<double>(std::max<std::size_t>(1, main.slots_of->begin.size() - 1));
       const bool forced = copies == 1 && candidate->placement.folds() == 0;
@@ -358,16 +399,16 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
 Search::Keys Search::split_all(Lowered& lowered, const std::vector<Cover>& covers, double wish) {
   KeyPrice keys;
   Keys out;
-  std::map<int, double> limbs;
-  const auto slots = static_cast<std::uint32_t>(1U << options_.log_slots);
-  const int period = 1 << log_period_;
+  std::map<std::pair<unsigned, int>, double> limbs;  // by ring and rotation
   for (std::size_t s = 0; s < covers.size(); ++s) {
+    if (s > 0 && ring_of_stage(s) != ring_of_stage(s - 1)) keys.present.clear();
     LoweredStage& stage = lowered.stages[s];
     const LevelCost& price = price_of(s);
+    const int period = 1 << log_period(s);
     keys.each = wish * price.key_limbs;
-    stage.plan.terms = split_rotations(covers[s], std::size_t{1} << log_period_, price, keys);
-    for (const int k : ckks::rotations_of(stage.plan, slots)) {
-      double& most = limbs[k];
+    stage.plan.terms = split_rotations(covers[s], std::size_t{1} << log_period(s), price, keys);
+    for (const int k : ckks::rotations_of(stage.plan, static_cast<std::uint32_t>(1U << log_slots(s)))) {
+      double& most = limbs[{ring_of_stage(s), k}];
       most = std::max(most, price.key_limbs);
       keys.present.insert(((k % period) + period) % period);
     }
@@ -392,8 +433,9 @@ Lowered Search::build(const State& state) {
     Cover diagonals =
         cover_stage(all, s, placement, std::numeric_limits<std::size_t>::max(), Weights::kFill, kInfinity).value();
     LoweredStage stage;
+    stage.log_period = log_period(s);
     for (const nn::StageTerm& term : what.terms) {
-      const std::size_t count = all.values[term.value]->layout.element.size() >> log_period_;
+      const std::size_t count = read(all, term.value, s).layout.element.size() >> log_period(s);
       for (std::size_t c = 0; c < count; ++c) {
         stage.sources.push_back({term.value, term.squared, static_cast<std::uint32_t>(c)});
       }
@@ -420,7 +462,7 @@ Lowered Search::build(const State& state) {
       diagonals.push_back({0, c, 0, {}});
       stage.diagonals.emplace_back(std::vector<double>(slots, 0.0));
     }
-    all.values[s + 1] = make_standing(stage.output, std::nullopt, nn::element_count(what.shape));
+    all.values[s + 1] = make_standing(stage.output, std::nullopt, nn::element_count(what.shape), halvings(s + 1));
     covers.push_back(std::move(diagonals));
     out.stages.push_back(std::move(stage));
   }
@@ -463,6 +505,11 @@ unsigned choose_period(const nn::QuadraticNetwork& network, unsigned log_slots) 
 }
 
 }  // namespace
+
+unsigned ring_of(const std::vector<ckks::SmallerRing>& smaller, unsigned level) {
+  return static_cast<unsigned>(
+      std::count_if(smaller.begin(), smaller.end(), [&](const auto& ring) { return ring.level >= level; }));
+}
 
 Layout repeated(const Layout& layout, unsigned log_period, unsigned log_slots) {
   Layout out;

@@ -17,8 +17,10 @@ struct LoweredSource {
   bool operator==(const LoweredSource&) const = default;
 };
 
-/// One stage on slots; all vectors repeat with the lowering's period.
+/// One stage on slots; all its vectors repeat with its period. What it reads may have been made with a larger one, but
+/// repeats with this one too.
 struct LoweredStage {
+  unsigned log_period = 0;
   std::vector<LoweredSource> sources;  ///< the plan's inputs
   ckks::LinearMapPlan plan;
   std::vector<ckks::Diagonal> diagonals;
@@ -28,20 +30,25 @@ struct LoweredStage {
 
 /// A network on slots. Says nothing of levels and scales.
 struct Lowered {
-  unsigned log_period = 0;
-  Layout input;  ///< of one period a ciphertext
+  unsigned log_period = 0;  ///< of the input
+  Layout input;             ///< of one period a ciphertext
   std::vector<LoweredStage> stages;
   std::size_t rotation_keys = 0;
   double cost = 0;  ///< in transforms of one limb, see cost.h
 };
 
 struct LoweringOptions {
-  unsigned log_slots = 0;             ///< of the ring
-  std::vector<LevelCost> prices;      ///< by level, up to the network's depth
-  bool cached = true;                 ///< whether weights will be encoded beforehand
-  std::size_t max_rotation_keys = 0;  ///< 0: no bound
-  double max_key_limbs = 0;           ///< limbs of all rotation keys together, a wish; 0: none
+  unsigned log_slots = 0;                  ///< of the ring
+  std::vector<ckks::SmallerRing> smaller;  ///< where maps go on in smaller rings
+  std::vector<LevelCost> prices;           ///< by level, up to the network's depth, in the ring of that level's maps
+  bool cached = true;                      ///< whether weights will be encoded beforehand
+  std::size_t max_rotation_keys = 0;       ///< 0: no bound
+  double max_key_limbs = 0;                ///< limbs of all rotation keys together, a wish; 0: none
 };
+
+/// How many times smaller, in powers of two, the ring is in which maps of this level run: those whose highest level is
+/// at least that.
+unsigned ring_of(const std::vector<ckks::SmallerRing>& smaller, unsigned level);
 
 /// Rows with identical columns, in order of first appearance; empty unless every group has the same number of rows.
 std::vector<std::vector<std::uint32_t>> group_rows(const nn::SparseMatrix& map);

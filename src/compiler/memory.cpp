@@ -26,30 +26,36 @@ struct KeyBytes {
   std::size_t packed = 0, expanded = 0;
 };
 
-KeyBytes key_bytes(const Program& program, const ckks::Context& context) {
+KeyBytes key_bytes(const Program& program, const ckks::Context& largest) {
   KeyBytes bytes;
-  const auto add = [&](unsigned level) {
-    bytes.packed += ckks::packed_key_bytes(context, level);
-    bytes.expanded += 2 * context.digits(level) * extended_limbs(context, level) * limb_bytes(context);
-  };
-  const ckks::KeyLevels keys = ckks::key_levels(context, required_keys(program));
-  for (const auto& [special_limbs, level] : keys.relinearisation) add(level);
-  for (const auto& [id, level] : keys.galois) add(level);
+  ckks::KeyRequest request = required_keys(program);
+  for (unsigned ring = 0; ring <= program.parameters.smaller.size(); ++ring) {
+    const ckks::ContextPtr context = largest.in_ring(ring);
+    const auto add = [&](unsigned level) {
+      bytes.packed += ckks::packed_key_bytes(*context, level);
+      bytes.expanded += 2 * context->digits(level) * extended_limbs(*context, level) * limb_bytes(*context);
+    };
+    const ckks::KeyLevels keys = ckks::key_levels(*context, request.in_ring(ring));
+    for (const auto& [special_limbs, level] : keys.relinearisation) add(level);
+    for (const auto& [id, level] : keys.galois) add(level);
+    for (int i = 0; ring > 0 && i < 2; ++i) add(context->max_level());
+  }
   return bytes;
 }
 
 /// Of the packed keys, those that the operation with the most uses.
-std::size_t largest_use(const Program& program, const ckks::Context& context) {
+std::size_t largest_use(const Program& program, const ckks::Context& largest) {
   std::size_t most = 0;
-  const auto slots = static_cast<std::uint32_t>(context.slots());
+  ckks::KeyRequest request = required_keys(program);
   for (const Op& op : program.ops) {
     if (op.kind != OpKind::kLinearMap) continue;
+    const ckks::ContextPtr context = largest.in_ring(op.ring);
+    const auto& rotations = request.in_ring(op.ring).rotations;
     std::size_t sum = 0;
-    for (const int k : ckks::rotations_of(program.maps[op.operand].plan, slots)) {
-      const auto& levels = program.keys.rotations.find(k);
-      const auto special = static_cast<unsigned>(context.special_limbs(op.level));
-      if (levels == program.keys.rotations.end() || !levels->second.contains(special)) continue;
-      sum += ckks::packed_key_bytes(context, levels->second.at(special));
+    for (const int k :
+         ckks::rotations_of(program.maps[op.operand].plan, static_cast<std::uint32_t>(context->slots()))) {
+      sum +=
+          ckks::packed_key_bytes(*context, rotations.at(k).at(static_cast<unsigned>(context->special_limbs(op.level))));
     }
     most = std::max(most, sum);
   }
@@ -68,7 +74,8 @@ std::size_t program_bytes(const Program& program) {
 }
 
 /// Bytes that an operation takes besides its inputs and outputs.
-std::size_t temporary_bytes(const Program& program, const ckks::Context& context, const Op& op) {
+std::size_t temporary_bytes(const Program& program, const ckks::Context& largest, const Op& op) {
+  const ckks::Context& context = *largest.in_ring(op.ring);
   const std::size_t extended = extended_limbs(context, op.level);
   const std::size_t digits = context.digits(op.level);
   if (op.kind == OpKind::kSquare) return (op.level + 1 + (digits + 2) * extended) * limb_bytes(context);
@@ -91,31 +98,37 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& context
 /// Tables, indices of automorphisms, the process itself, and freed memory that is kept for the next use.
 std::size_t standing_bytes(const Program& program, const ckks::Context& context) {
   constexpr std::size_t kProcess = std::size_t{32} << 20, kTablesOfAPrime = 2;  // limbs
-  const std::size_t indices = ckks::key_levels(context, required_keys(program)).galois.size() * context.n() * 4;
-  return kProcess + indices + kTablesOfAPrime * context.full_basis()->size() * limb_bytes(context);
+  std::size_t bytes = kProcess;
+  ckks::KeyRequest request = required_keys(program);
+  for (unsigned ring = 0; ring <= program.parameters.smaller.size(); ++ring) {
+    const ckks::ContextPtr own = context.in_ring(ring);
+    bytes += ckks::key_levels(*own, request.in_ring(ring)).galois.size() * own->n() * 4;
+    bytes += kTablesOfAPrime * own->full_basis()->size() * limb_bytes(*own);
+  }
+  return bytes;
 }
 
 std::size_t working_bytes(const Program& program, const ckks::Context& context) {
   const std::size_t count = program.values();
   constexpr std::size_t kForever = std::numeric_limits<std::size_t>::max();
-  std::vector<std::size_t> last_use(count, 0), limbs(count, 2 * (program.input_level + 1));
+  std::vector<std::size_t> last_use(count, 0), bytes(count, 2 * (program.input_level + 1) * limb_bytes(context));
   for (std::size_t i = 0; i < program.ops.size(); ++i) {
     for (const std::uint32_t v : program.ops[i].inputs) last_use[v] = i;
     for (const std::uint32_t v : program.ops[i].outputs) {
       last_use[v] = i;
-      limbs[v] = 2 * (program.ops[i].level + 1);
+      bytes[v] = 2 * (program.ops[i].level + 1) * limb_bytes(context) >> program.ops[i].ring;
     }
   }
   for (const std::uint32_t v : program.results) last_use[v] = kForever;
   std::size_t alive = 0, most = 0;
-  for (std::size_t v = 0; v < program.input_ciphertexts(); ++v) alive += limbs[v];
+  for (std::size_t v = 0; v < program.input_ciphertexts(); ++v) alive += bytes[v];
   for (std::size_t i = 0; i < program.ops.size(); ++i) {
     const Op& op = program.ops[i];
-    for (const std::uint32_t v : op.outputs) alive += limbs[v];
-    most = std::max(most, alive * limb_bytes(context) + temporary_bytes(program, context, op));
+    for (const std::uint32_t v : op.outputs) alive += bytes[v];
+    most = std::max(most, alive + temporary_bytes(program, context, op));
     const auto release = [&](std::uint32_t v) {
       if (last_use[v] != i) return;
-      alive -= limbs[v];
+      alive -= bytes[v];
       last_use[v] = kForever;  // an operation may read a value twice
     };
     for (const std::uint32_t v : op.inputs) release(v);
@@ -144,12 +157,14 @@ std::vector<Item> items(const Program& program, const ckks::Context& context) {
     const Op& op = program.ops[i];
     if (op.kind == OpKind::kLinearMap) {
       const Map& map = program.maps[op.operand];
-      Item item{i, ckks::LinearMap::encoded_bytes(context, map.plan, map.diagonals, op.level), 0};
-      const std::size_t limbs = extended_limbs(context, op.level);
+      const ckks::ContextPtr own = context.in_ring(op.ring);
+      Item item{i, ckks::LinearMap::encoded_bytes(*own, map.plan, map.diagonals, op.level), 0};
+      const std::size_t limbs = extended_limbs(*own, op.level);
       for (const auto& term : map.plan.terms) item.saved += encoding_work(map.diagonals[term.diagonal].period(), limbs);
       out.push_back(item);
     } else if (op.kind == OpKind::kAddVector) {
-      out.push_back({i, (op.level + 1) * limb_bytes(context), encoding_work(context.slots(), op.level + 1)});
+      out.push_back(
+          {i, (op.level + 1) * limb_bytes(context) >> op.ring, encoding_work(program.slots(op.ring), op.level + 1)});
     }
   }
   return out;

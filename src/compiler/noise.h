@@ -33,7 +33,10 @@ class NoiseModel {
   /// A rotation or relinearisation at `level` of a ciphertext of scale `scale`: a digit has as many limbs as the level
   /// has special ones.
   double key_switch(unsigned level, double scale) const { return extended_switch(level, scale) + rounding(scale); }
-  /// The same over Q·P, before the division by P.
+  /// From the ring of twice the degree to this one: two key switches with one division. What the ciphertext's own
+  /// errors come to, averaged over two slots, is not counted here.
+  double switch_ring(unsigned level, double scale) const { return 2 * extended_switch(level, scale) + rounding(scale); }
+  /// A key switch over Q·P, before the division by P.
   double extended_switch(unsigned level, double scale) const { return slot(switch_variance_[level], scale); }
 
  private:

@@ -28,6 +28,20 @@ unsigned sum_of(const std::vector<unsigned>& bits) { return std::accumulate(bits
 
 std::vector<double> as_doubles(const std::vector<unsigned>& bits) { return {bits.begin(), bits.end()}; }
 
+/// Whether every ring is within 128 bits.
+bool secure(unsigned log_n, const ScalePlan& plan) {
+  if (sum_of(plan.q_bits) + sum_of(plan.p_bits) > ckks::max_log_qp(log_n)) return false;
+  for (std::size_t r = 0; r < plan.smaller.size(); ++r) {
+    const ckks::SmallerRing& ring = plan.smaller[r];
+    const auto q_end = plan.q_bits.begin() + static_cast<std::ptrdiff_t>(ring.level) + 1;
+    const auto p_end = plan.p_bits.begin() + static_cast<std::ptrdiff_t>(ring.special_limbs);
+    const unsigned sum =
+        std::accumulate(plan.q_bits.begin(), q_end, 0U) + std::accumulate(plan.p_bits.begin(), p_end, 0U);
+    if (sum > ckks::max_log_qp(log_n - static_cast<unsigned>(r) - 1)) return false;
+  }
+  return true;
+}
+
 double mean_row_norm(const nn::SparseMatrix& matrix) {
   double sum = 0;
   for (const double w : matrix.value) sum += w * w;
@@ -61,8 +75,7 @@ double input_square(const ErrorModel& model, std::size_t value, bool squared) {
 /// Search by moves on a plan: widths shift between primes, scales up and down.
 class Climb {
  public:
-  Climb(unsigned log_n, const ErrorModel& model, ScalePlan start)
-      : log_n_(log_n), budget_(static_cast<unsigned>(ckks::max_log_qp(log_n))), model_(model) {
+  Climb(unsigned log_n, const ErrorModel& model, ScalePlan start) : log_n_(log_n), model_(model) {
     best_ = {std::move(start), 0};
     best_.error = predicted_error(log_n_, best_.scales, model_);
   }
@@ -78,7 +91,7 @@ class Climb {
 
  private:
   bool consider(const ScalePlan& plan) {
-    if (sum_of(plan.q_bits) + sum_of(plan.p_bits) > budget_) return false;
+    if (!secure(log_n_, plan)) return false;
     const auto fits = [&](unsigned bits) { return bits >= narrowest(log_n_) && bits <= ring::kMaxPrimeBits; };
     if (!std::all_of(plan.q_bits.begin(), plan.q_bits.end(), fits)) return false;
     if (!std::all_of(plan.p_bits.begin(), plan.p_bits.end(), fits)) return false;
@@ -139,7 +152,6 @@ class Climb {
   }
 
   unsigned log_n_;
-  unsigned budget_;
   const ErrorModel& model_;
   ParameterChoice best_;
 };
@@ -195,7 +207,7 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
     const LoweredStage& stage = lowered.stages[s];
     const KeySwitchCount count = count_key_switches(stage.plan);
     StageErrors errors;
-    errors.period = std::size_t{1} << lowered.log_period;
+    errors.period = std::size_t{1} << stage.log_period;
     errors.partial_sums = std::exp2(stage.plan.folds.size());
     errors.giants =
         static_cast<double>(count.giants) / stage.plan.outputs * errors.partial_sums + (errors.partial_sums - 1);
@@ -222,7 +234,8 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
       for (const std::int32_t e : layout.element) filled += e != kZero ? 1 : 0;
       const double fill = static_cast<double>(filled) / static_cast<double>(layout.element.size());
       errors.sources.push_back(
-          {term.value, term.squared,
+          {term.value,
+           term.squared,
            errors.partial_sums * diagonals / stage.plan.outputs * fill * input_square(model, term.value, term.squared),
            all > 0 ? mean_row_norm(term.matrix) * rotated / all : 0,
            {}});
@@ -236,8 +249,22 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
   return model;
 }
 
+namespace {
+
+std::vector<NoiseModel> noise_of_rings(unsigned log_n, const ScalePlan& scales) {
+  const std::vector<double> q = as_doubles(scales.q_bits), p = as_doubles(scales.p_bits);
+  std::vector<NoiseModel> rings{{log_n, q, p}};
+  for (const ckks::SmallerRing& ring : scales.smaller) {
+    rings.emplace_back(--log_n, std::vector(q.begin(), q.begin() + static_cast<std::ptrdiff_t>(ring.level) + 1),
+                       std::vector(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(ring.special_limbs)));
+  }
+  return rings;
+}
+
+}  // namespace
+
 double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel& model) {
-  const NoiseModel noise(log_n, as_doubles(scales.q_bits), as_doubles(scales.p_bits), scales.special_limbs);
+  const std::vector<NoiseModel> rings = noise_of_rings(log_n, scales);
   const unsigned depth = model.depths.back();
   std::vector<double> room(scales.q_bits.size());  // log2 of the modulus, by level
   double sum = 0;
@@ -248,12 +275,14 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel
       scales.log_scale[0] + input_room > room[depth]) {
     return kInfinity;
   }
-  double variance = model.values[0].sensitivity * noise.fresh(std::exp2(scales.log_scale[0]));
+  double variance = model.values[0].sensitivity * rings[0].fresh(std::exp2(scales.log_scale[0]));
   for (std::size_t s = 0; s < model.stages.size(); ++s) {
     const StageErrors& stage = model.stages[s];
     const ValueStatistics& value = model.values[s + 1];
     const bool last = s + 1 == model.stages.size();
     const unsigned level = depth - model.depths[s + 1];  // of the result
+    const unsigned ring = ring_of(scales.smaller, level + 1), next = last ? ring : ring_of(scales.smaller, level);
+    const NoiseModel& noise = rings[ring];
     const double log_scale = scales.log_scale[s + 1];
     const double log_product = log_scale + scales.q_bits[level + 1];
     if (log_scale < kMinScaleBits) return kInfinity;
@@ -276,9 +305,11 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel
         local += lost * lost * loss.contribution;
       }
     }
+    for (unsigned r = ring + 1; r <= next; ++r) local += rings[r].switch_ring(level, std::exp2(log_scale));
     variance += value.sensitivity * local;
     if (model.squared[s + 1]) {
-      variance += value.square_sensitivity * (noise.key_switch(level, std::exp2(2 * log_scale)) + 2 * local * local);
+      variance +=
+          value.square_sensitivity * (rings[next].key_switch(level, std::exp2(2 * log_scale)) + 2 * local * local);
     }
   }
   return std::sqrt(variance);
@@ -288,39 +319,106 @@ bool may_fit(unsigned log_n, std::size_t depth) {
   return static_cast<double>(depth + 2) * narrowest(log_n) <= ckks::max_log_qp(log_n);
 }
 
-std::vector<unsigned> choose_special_limbs(unsigned log_n, unsigned depth) {
-  const double budget = ckks::max_log_qp(log_n);
-  const double words = (depth + 1.0) * ring::kMaxPrimeBits;
-  const auto room = static_cast<unsigned>(std::max(1.0, std::floor((budget - words) / ring::kMaxPrimeBits)));
-  const unsigned most = std::min({room, depth + 1, static_cast<unsigned>(ckks::kMaxSpecialLimbs)});
-  // A convolution's mix of operations.
+namespace {
+
+/// Of a convolution's mix of operations, in transforms of the largest ring.
+double typical_price(unsigned level, unsigned special, double ring) {
   constexpr double kHoisted = 16, kGiants = 16, kProducts = 200;
   constexpr double kKeyMemory = 0.5;  // what a limb of a key is worth in transforms
-  const auto price = [&](unsigned level, unsigned special) {
-    const LevelCost cost(level, special);
-    return kHoisted * cost.switch_one + kGiants * cost.giant() + kProducts * cost.product +
-           kProducts * cost.encode(1, 2) + kKeyMemory * (kHoisted + kGiants) * cost.key_limbs;
-  };
-  // One number for all levels: a rotation used with two of them needs two keys, and fewer special limbs mean more
-  // digits, hence larger keys.
-  unsigned best = 1;
-  double best_price = kInfinity;
-  for (unsigned special = 1; special <= most; ++special) {
-    double sum = 0;
-    for (unsigned level = 1; level <= depth; ++level) sum += price(level, special);
-    if (sum < best_price) {
-      best = special;
-      best_price = sum;
-    }
-  }
-  return std::vector<unsigned>(depth + 1, best);
+  const LevelCost cost(level, special, ring);
+  return kHoisted * cost.switch_one + kGiants * cost.giant() + kProducts * cost.product +
+         kProducts * cost.encode(1, 2) + kKeyMemory * (kHoisted + kGiants) * cost.key_limbs;
 }
 
-std::optional<ParameterChoice> search_parameters(unsigned log_n, const ErrorModel& model,
-                                                 const std::vector<unsigned>& special_limbs, double precision) {
+}  // namespace
+
+namespace {
+
+/// All chains of rings, the cheapest kept.
+class RingSearch {
+ public:
+  RingSearch(unsigned log_n, const std::vector<unsigned>& needed_log_slots, std::size_t most)
+      : log_n_(log_n), needed_(needed_log_slots), most_(most) {}
+
+  RingChoice run() {
+    const unsigned depth = static_cast<unsigned>(needed_.size()) - 1;
+    const double room = (ckks::max_log_qp(log_n_) - (depth + 1.0) * ring::kMaxPrimeBits) / ring::kMaxPrimeBits;
+    const unsigned most = std::min({static_cast<unsigned>(std::max(1.0, std::floor(room))), depth + 1,
+                                    static_cast<unsigned>(ckks::kMaxSpecialLimbs)});
+    // One number for all levels of a ring: a rotation used with two of them needs two keys, and fewer special limbs
+    // mean more digits, hence larger keys.
+    for (unsigned special = 1; special <= most; ++special) {
+      now_.special_limbs = special;
+      follow(depth, special, 0);
+    }
+    return best_;
+  }
+
+ private:
+  /// Levels up to `top` are still to be priced, in the ring of so many steps or smaller ones.
+  void follow(unsigned top, unsigned special, double price) {
+    const auto steps = static_cast<unsigned>(now_.smaller.size());
+    const auto down_to = [&](unsigned level) {
+      double sum = price;
+      for (unsigned l = level + 1; l <= top; ++l) sum += typical_price(l, special, ring_price(log_n_, steps));
+      return sum;
+    };
+    if (const double all = down_to(0); all < best_price_) {
+      best_price_ = all;
+      best_ = now_;
+    }
+    if (steps == most_ || log_n_ - steps == ckks::kMinLogN) return;
+    const double limit = ckks::max_log_qp(log_n_ - steps - 1);
+    for (unsigned next = 1; next <= special; ++next) {
+      const double words =
+          std::floor((limit - next * ring::kMaxPrimeBits) / ring::kMaxPrimeBits + kFirstWord) - 1;  // beside the first
+      if (words < 1) break;
+      unsigned level = 0;
+      while (level < std::min(top, static_cast<unsigned>(words)) && needed_[level + 1] <= log_n_ - steps - 2) ++level;
+      if (level == 0) break;
+      now_.smaller.push_back({level, next});
+      follow(level, next, down_to(level));
+      now_.smaller.pop_back();
+    }
+  }
+
+  /// How much narrower than the others the last prime is, in words.
+  static constexpr double kFirstWord = 0.4;
+  unsigned log_n_;
+  const std::vector<unsigned>& needed_;
+  std::size_t most_;
+  RingChoice now_, best_;
+  double best_price_ = kInfinity;
+};
+
+}  // namespace
+
+RingChoice choose_rings(unsigned log_n, const std::vector<unsigned>& needed_log_slots, std::size_t most) {
+  return RingSearch(log_n, needed_log_slots, most).run();
+}
+
+namespace {
+
+/// Makes the words that smaller rings have narrow enough for them; false where they can't be.
+bool narrow(unsigned log_n, ScalePlan& plan) {
+  for (std::size_t r = 0; r < plan.smaller.size(); ++r) {
+    const ckks::SmallerRing& ring = plan.smaller[r];
+    const auto limit = static_cast<unsigned>(ckks::max_log_qp(log_n - static_cast<unsigned>(r) - 1));
+    const unsigned fixed = plan.q_bits[0] + ring.special_limbs * plan.p_bits[0];
+    if (fixed >= limit) return false;
+    for (unsigned l = 1; l <= ring.level; ++l) plan.q_bits[l] = std::min(plan.q_bits[l], (limit - fixed) / ring.level);
+    if (plan.q_bits[1] < narrowest(log_n)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<ParameterChoice> search_parameters(unsigned log_n, const ErrorModel& model, const RingChoice& rings,
+                                                 double precision) {
   const auto budget = static_cast<unsigned>(ckks::max_log_qp(log_n));
   const unsigned depth = model.depths.back();
-  const unsigned specials = *std::max_element(special_limbs.begin(), special_limbs.end());
+  const unsigned specials = rings.special_limbs;
   std::vector<ParameterChoice> found;
   for (unsigned out_bits = narrowest(log_n); out_bits <= kMaxOutputBits; ++out_bits) {
     ParameterChoice best;
@@ -334,7 +432,8 @@ std::optional<ParameterChoice> search_parameters(unsigned log_n, const ErrorMode
         start.q_bits.assign(depth + 1, words);
         start.q_bits[0] = out_bits;
         start.p_bits.assign(specials, p_bits);
-        start.special_limbs = special_limbs;
+        start.smaller = rings.smaller;
+        if (!narrow(log_n, start)) continue;
         start.log_scale.assign(model.values.size(), log_scale);
         start.log_scale.back() = out_bits - std::log2(2 * kOutputMargin * model.stages.back().slot_bound) - 1e-6;
         const ParameterChoice choice = Climb(log_n, model, std::move(start)).run();

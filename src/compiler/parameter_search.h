@@ -16,8 +16,8 @@ namespace blindsight::compiler {
 struct ScalePlan {
   std::vector<unsigned> q_bits;  ///< q_bits[0] is what the result is left with
   std::vector<unsigned> p_bits;
-  std::vector<unsigned> special_limbs;  ///< by level
-  std::vector<double> log_scale;        ///< by value; the first is the input's, the last the output's
+  std::vector<ckks::SmallerRing> smaller;
+  std::vector<double> log_scale;  ///< by value; the first is the input's, the last the output's
 };
 
 /// What the error of one lowered stage depends on.
@@ -64,14 +64,21 @@ inline constexpr double kOutputMargin = 8;
 /// Predicted standard deviation of the result's error; infinity where values would not fit the modulus.
 double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel& model);
 
-/// Special primes, at full width, by level: as many as 128-bit security leaves room for beside `depth` + 1 ciphertext
-/// words, at most, and the number that makes typical linear maps cheapest.
-std::vector<unsigned> choose_special_limbs(unsigned log_n, unsigned depth);
+/// Special primes of the largest ring, and the smaller rings that maps go on in.
+struct RingChoice {
+  unsigned special_limbs = 1;
+  std::vector<ckks::SmallerRing> smaller;
+};
+
+/// The chain of rings, of at most so many smaller ones, that makes typical linear maps cheapest: each within 128 bits
+/// for words of full width, and with slots for the tensors. `needed_log_slots`: by level of a map, what its largest
+/// tensor fills.
+RingChoice choose_rings(unsigned log_n, const std::vector<unsigned>& needed_log_slots, std::size_t most);
 
 /// Among all widths that 128-bit security allows, those with the least predicted error, the last prime as narrow as
 /// costs at most a fifth of that or stays below a fifth of `precision`. nullopt where no widths serve at all.
-std::optional<ParameterChoice> search_parameters(unsigned log_n, const ErrorModel& model,
-                                                 const std::vector<unsigned>& special_limbs, double precision);
+std::optional<ParameterChoice> search_parameters(unsigned log_n, const ErrorModel& model, const RingChoice& rings,
+                                                 double precision);
 
 /// Whether so many words might fit the ring: a quick bound.
 bool may_fit(unsigned log_n, std::size_t depth);

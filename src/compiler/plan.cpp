@@ -26,11 +26,12 @@ struct Interface {
   double input_scale = 1;
   std::size_t input_elements = 0, output_elements = 0;
   Layout input, output;
+  unsigned output_ring = 0;
 };
 
 template <typename Whole>
 Interface interface_of(const Whole& x) {
-  return {x.input_level, x.input_scale, x.input_elements, x.output_elements, x.input, x.output};
+  return {x.input_level, x.input_scale, x.input_elements, x.output_elements, x.input, x.output, x.output_ring};
 }
 
 template <typename Whole>
@@ -41,16 +42,20 @@ void set_interface(Whole& whole, Interface x) {
   whole.output_elements = x.output_elements;
   whole.input = std::move(x.input);
   whole.output = std::move(x.output);
+  whole.output_ring = x.output_ring;
 }
 
 void write(ByteWriter& out, const Interface& x, std::size_t slots) {
+  const auto write_layout = [&](std::size_t elements, const Layout& layout, std::size_t slots_of_one) {
+    out.u32(static_cast<std::uint32_t>(elements));
+    out.u32(static_cast<std::uint32_t>(layout.element.size() / slots_of_one));
+    compiler::write(out, layout);
+  };
   out.u32(x.input_level);
   out.f64(x.input_scale);
-  for (const auto& [elements, layout] : {std::pair(x.input_elements, &x.input), {x.output_elements, &x.output}}) {
-    out.u32(static_cast<std::uint32_t>(elements));
-    out.u32(static_cast<std::uint32_t>(layout->element.size() / slots));
-    compiler::write(out, *layout);
-  }
+  write_layout(x.input_elements, x.input, slots);
+  out.u8(static_cast<std::uint8_t>(x.output_ring));
+  write_layout(x.output_elements, x.output, slots >> x.output_ring);
 }
 
 Layout read_ciphertexts(ByteReader& in, std::size_t slots, std::size_t elements) {
@@ -71,11 +76,14 @@ Interface read_interface(ByteReader& in, const ckks::Context& context) {
     in.fail(std::to_string(x.input_elements) + " input elements");
   }
   x.input = read_ciphertexts(in, context.slots(), x.input_elements);
+  x.output_ring = in.u8();
+  if (x.output_ring > context.literal().smaller.size()) in.fail("the output is in no ring of the parameters");
+  const std::size_t output_slots = context.slots() >> x.output_ring;
   x.output_elements = in.u32();
-  if (x.output_elements == 0 || x.output_elements > kMaxCiphertexts * context.slots()) {
+  if (x.output_elements == 0 || x.output_elements > kMaxCiphertexts * output_slots) {
     in.fail(std::to_string(x.output_elements) + " output elements");
   }
-  x.output = read_ciphertexts(in, context.slots(), x.output_elements);
+  x.output = read_ciphertexts(in, output_slots, x.output_elements);
   std::vector<bool> stands(std::min(x.output_elements, x.output.element.size() + 1), false);
   for (const std::int32_t e : x.output.element) {
     if (e >= 0 && static_cast<std::size_t>(e) < stands.size()) stands[static_cast<std::size_t>(e)] = true;
@@ -187,14 +195,15 @@ void write_op(ByteWriter& out, const Op& op) {
   out.u32(op.operand);
   out.u32(op.level);
   out.f64(op.scale);
+  out.u8(static_cast<std::uint8_t>(op.ring));
   out.text(op.label);
 }
-constexpr std::size_t kLeastOp = 1 + 8 + 8 + 4 + 4 + 8 + 4;
+constexpr std::size_t kLeastOp = 1 + 8 + 8 + 4 + 4 + 8 + 1 + 4;
 
 Op read_op(ByteReader& in) {
   Op op{};
   const std::uint8_t kind = in.u8();
-  if (kind > static_cast<std::uint8_t>(OpKind::kDropLevel))
+  if (kind > static_cast<std::uint8_t>(OpKind::kSwitchRing))
     in.fail("operation of unknown kind " + std::to_string(kind));
   op.kind = static_cast<OpKind>(kind);
   op.inputs = read_numbers(in);
@@ -202,6 +211,7 @@ Op read_op(ByteReader& in) {
   op.operand = in.u32();
   op.level = in.u32();
   op.scale = in.f64();
+  op.ring = in.u8();
   op.label = in.text(kMaxLabel);
   return op;
 }
@@ -273,8 +283,8 @@ ckks::ContextPtr read_context(ByteReader& in, const ckks::OpenedFile& opened) {
 }  // namespace
 
 Manifest make_manifest(const Program& program, std::string card) {
-  return {program.parameters, program.keys,           program.input_level,     program.input_scale, program.input,
-          program.output,     program.input_elements, program.output_elements, std::move(card)};
+  return {program.parameters, program.keys,        program.input_level,    program.input_scale,     program.input,
+          program.output,     program.output_ring, program.input_elements, program.output_elements, std::move(card)};
 }
 
 Bytes write_manifest(const Manifest& manifest) {

@@ -15,6 +15,7 @@ struct Manifest {
   unsigned input_level = 0;
   double input_scale = 1;
   Layout input, output;
+  unsigned output_ring = 0;
   std::size_t input_elements = 0, output_elements = 0;
   std::string card;  ///< JSON, see the vision room
 };

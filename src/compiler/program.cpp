@@ -23,6 +23,8 @@ const char* name(OpKind kind) {
       return "rescale";
     case OpKind::kDropLevel:
       return "drop_level";
+    case OpKind::kSwitchRing:
+      return "switch_ring";
   }
   return "?";
 }
@@ -60,13 +62,15 @@ void check_interface(const Program& program) {
   if (literal.log_n < ckks::kMinLogN || literal.log_n > ckks::kMaxLogN || literal.q.empty() || literal.p.empty()) {
     throw InvalidArgument("the program's parameters are incomplete");
   }
+  if (literal.smaller.size() > literal.log_n - ckks::kMinLogN) throw InvalidArgument("the program has too many rings");
   if (program.input_level >= literal.q.size()) throw InvalidArgument("the program's input level is above its primes");
   if (!(program.input_scale >= 1) || !std::isfinite(program.input_scale)) {
     throw InvalidArgument("the program's input scale is no scale");
   }
   if (program.input_elements == 0 || program.output_elements == 0) throw InvalidArgument("the program is empty");
   check_layout(program.input, program.slots(), program.input_elements, "input");
-  check_layout(program.output, program.slots(), program.output_elements, "output");
+  if (program.output_ring > literal.smaller.size()) throw InvalidArgument("the program's output is in no ring");
+  check_layout(program.output, program.slots(program.output_ring), program.output_elements, "output");
   std::vector<bool> stands(program.output_elements, false);
   for (const std::int32_t e : program.output.element) {
     if (e >= 0) stands[static_cast<std::size_t>(e)] = true;
@@ -118,11 +122,11 @@ void check_map(const Map& map, std::size_t slots) {
   }
 }
 
-/// Level and scale of every value, as the operations are gone through.
+/// Level, scale and ring of every value, as the operations are gone through.
 class Checker {
  public:
   explicit Checker(const Program& program) : program_(program) {
-    values_.assign(program.input_ciphertexts(), {program.input_level, program.input_scale});
+    values_.assign(program.input_ciphertexts(), {program.input_level, program.input_scale, 0});
   }
 
   void check(std::size_t i) {
@@ -147,15 +151,21 @@ class Checker {
     if (!is_scale(op.scale) || !same_scale(op.scale, expected.scale)) {
       fail("has scale " + log2_text(op.scale) + " instead of " + log2_text(expected.scale));
     }
-    values_.insert(values_.end(), op.outputs.size(), {op.level, op.scale});
+    if (op.ring != expected.ring) fail("is in ring " + std::to_string(op.ring));
+    values_.insert(values_.end(), op.outputs.size(), {op.level, op.scale, op.ring});
   }
 
-  std::size_t values() const { return values_.size(); }
+  void check_result(std::uint32_t value) const {
+    const std::string name = "the program's result is value " + std::to_string(value);
+    if (value >= values_.size()) throw InvalidArgument(name + ", which is never made");
+    if (values_[value].ring != program_.output_ring) throw InvalidArgument(name + ", which is in another ring");
+  }
 
  private:
   struct Value {
     unsigned level;
     double scale;
+    unsigned ring;
   };
 
   template <typename Fail>
@@ -165,6 +175,7 @@ class Checker {
       case OpKind::kLinearMap: {
         if (op.operand >= program_.maps.size()) fail("has no map");
         const Map& map = program_.maps[op.operand];
+        check_map(map, program_.slots(in.ring));
         if (op.inputs.size() != map.plan.inputs || op.outputs.size() != map.plan.outputs) {
           fail("has other numbers of inputs and outputs than its map");
         }
@@ -172,21 +183,29 @@ class Checker {
         for (std::size_t k = 0; k < op.inputs.size(); ++k) {
           const Value& other = values_[op.inputs[k]];
           if (other.level != in.level) fail("reads values of different levels");
+          if (other.ring != in.ring) fail("reads values of different rings");
           if (!same_scale(other.scale * map.weight_scale[k], scale)) fail("adds up products of different scales");
         }
-        return {in.level, scale};
+        return {in.level, scale, in.ring};
       }
       case OpKind::kAddVector:
         if (op.operand >= program_.vectors.size()) fail("has no vector");
+        check_diagonal(program_.vectors[op.operand], program_.slots(in.ring), "a vector");
         return in;
       case OpKind::kSquare:
-        return {in.level, in.scale * in.scale};
+        return {in.level, in.scale * in.scale, in.ring};
       case OpKind::kRescale:
         if (in.level == 0) fail("has no prime left to divide by");
-        return {in.level - 1, in.scale / static_cast<double>(program_.parameters.q[in.level])};
+        return {in.level - 1, in.scale / static_cast<double>(program_.parameters.q[in.level]), in.ring};
       case OpKind::kDropLevel:
         if (op.level > in.level) fail("raises the level");
-        return {op.level, in.scale};
+        return {op.level, in.scale, in.ring};
+      case OpKind::kSwitchRing: {
+        const auto& smaller = program_.parameters.smaller;
+        if (in.ring >= smaller.size()) fail("leads to a ring that there is not");
+        if (in.level > smaller[in.ring].level) fail("reads a value above the smaller ring's highest level");
+        return {in.level, in.scale, in.ring + 1};
+      }
     }
     fail("is of an unknown kind");
     return in;
@@ -212,6 +231,7 @@ std::ostream& operator<<(std::ostream& out, const Program& program) {
       out << "  [" << plan.terms.size() << " diagonals, " << plan.folds.size() << " folds]";
     }
     out << "  level " << op.level << "  scale " << log2_text(op.scale);
+    if (op.ring != 0) out << "  ring " << op.ring;
     if (!op.label.empty()) out << "  ; " << op.label;
     out << '\n';
   }
@@ -232,26 +252,30 @@ void validate(const Program& program) {
   for (const ckks::Diagonal& vector : program.vectors) check_diagonal(vector, program.slots(), "a vector");
   Checker checker(program);
   for (std::size_t i = 0; i < program.ops.size(); ++i) checker.check(i);
-  if (program.results.size() != program.output.element.size() / program.slots()) {
+  if (program.results.size() != program.output_ciphertexts()) {
     throw InvalidArgument("the program has " + std::to_string(program.results.size()) + " results for an output of " +
                           std::to_string(program.output.element.size()) + " slots");
   }
-  for (const std::uint32_t v : program.results) {
-    if (v >= checker.values())
-      throw InvalidArgument("the program's result is value " + std::to_string(v) + ", which is never made");
-  }
+  for (const std::uint32_t v : program.results) checker.check_result(v);
+}
+
+std::vector<ckks::ParametersLiteral> rings_of(const ckks::ParametersLiteral& parameters) {
+  std::vector<ckks::ParametersLiteral> rings{parameters};
+  while (!rings.back().smaller.empty()) rings.push_back(rings.back().half());
+  return rings;
 }
 
 ckks::KeyRequest required_keys(const Program& program) {
   ckks::KeyRequest keys;
-  const auto slots = static_cast<std::uint32_t>(program.slots());
+  const auto rings = rings_of(program.parameters);
   for (const Op& op : program.ops) {
     if (op.kind == OpKind::kLinearMap) {
+      const auto slots = static_cast<std::uint32_t>(program.slots(op.ring));
       for (const int k : ckks::rotations_of(program.maps[op.operand].plan, slots)) {
-        keys.want_rotation(program.parameters, k, op.level);
+        keys.in_ring(op.ring).want_rotation(rings[op.ring], k, op.level);
       }
     } else if (op.kind == OpKind::kSquare) {
-      keys.want_relinearisation(program.parameters, op.level);
+      keys.in_ring(op.ring).want_relinearisation(rings[op.ring], op.level);
     }
   }
   return keys;

@@ -34,16 +34,25 @@ std::ostream& operator<<(std::ostream& stream, const Report& report) {
   for (const LayerReport& layer : report.layers) width = std::max(width, layer.name.size());
   out << std::left << std::setw(static_cast<int>(width)) << "layer" << std::right << std::setw(7) << "in"
       << std::setw(7) << "out" << std::setw(13) << "ciphertexts" << std::setw(11) << "diagonals" << std::setw(8)
-      << "babies" << std::setw(8) << "giants" << std::setw(7) << "folds" << std::setw(7) << "level" << '\n';
+      << "babies" << std::setw(8) << "giants" << std::setw(7) << "folds" << std::setw(7) << "level" << std::setw(8)
+      << "ring" << '\n';
   for (const LayerReport& layer : report.layers) {
     out << std::left << std::setw(static_cast<int>(width)) << layer.name << std::right << std::setw(7) << layer.columns
         << std::setw(7) << layer.rows << std::setw(13) << layer.ciphertexts << std::setw(11) << layer.diagonals
-        << std::setw(8) << layer.babies << std::setw(8) << layer.giants << std::setw(7) << layer.folds << std::setw(7) << layer.level << '\n';
+        << std::setw(8) << layer.babies << std::setw(8) << layer.giants << std::setw(7) << layer.folds << std::setw(7)
+        << layer.level << std::setw(8) << "2^" + std::to_string(layer.log_n) << '\n';
   }
   out << std::fixed << std::setprecision(1);
   out << "depth            " << report.depth << " words\n";
   out << "ring             N = 2^" << report.log_n << ", log2(Q) = " << report.log_q << " (" << list(report.q_bits)
       << " bits), log2(P) = " << report.log_p << " (" << list(report.p_bits) << " bits)\n";
+  for (const Report::Ring& ring : report.smaller) {
+    out << "then             N = 2^" << ring.log_n << " from level " << ring.level << " on, log2(QP) = " << ring.log_qp
+        << " of " << ring.log_qp_limit << " allowed\n";
+  }
+  if (!report.smaller.empty()) {
+    out << "                 " << 100 * report.saved_by_smaller_rings << " % less work than in the largest ring\n";
+  }
   out << "period           " << report.period << " slots\n";
   out << "security         128 bits: log2(QP) = " << report.log_q + report.log_p << " of " << report.log_qp_limit
       << " allowed\n";

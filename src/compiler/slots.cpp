@@ -85,17 +85,20 @@ std::vector<Slots> slot_values(const Lowered& lowered, std::span<const double> i
   }
   add(std::move(first));
   for (const LoweredStage& stage : lowered.stages) {
-    std::vector<const Slots*> sources;
+    std::vector<Slots> read;
     for (const LoweredSource& source : stage.sources) {
-      sources.push_back(&(source.squared ? squares : values)[source.value][source.ciphertext]);
+      const Slots& whole = (source.squared ? squares : values)[source.value][source.ciphertext];
+      read.emplace_back(whole.begin(), whole.begin() + (std::ptrdiff_t{1} << stage.log_period));
     }
+    std::vector<const Slots*> sources;
+    for (const Slots& slots : read) sources.push_back(&slots);
     std::vector<Slots> out = apply_terms(stage.plan, stage.diagonals, sources);
     for (std::size_t c = 0; c < out.size(); ++c) {
       for (const int fold : stage.plan.folds) {
         const Slots before = out[c];
-        add_rotated(out[c], before, cyclic(fold, period));
+        add_rotated(out[c], before, cyclic(fold, before.size()));
       }
-      for (std::size_t s = 0; s < period; ++s) out[c][s] += stage.bias[c][s];
+      for (std::size_t s = 0; s < out[c].size(); ++s) out[c][s] += stage.bias[c][s];
     }
     add(std::move(out));
   }

@@ -24,7 +24,8 @@ void add_rotated(std::span<double> y, std::span<const double> x, std::size_t k);
 std::vector<Slots> apply_terms(const ckks::LinearMapPlan& plan, std::span<const ckks::Diagonal> diagonals,
                                std::span<const Slots* const> inputs);
 
-/// The slots of every value (one period a ciphertext) when a lowered network runs on `input`; the input's first.
+/// The slots of every value (one period of its stage a ciphertext) when a lowered network runs on `input`; the input's
+/// first.
 std::vector<Slots> slot_values(const Lowered& lowered, std::span<const double> input);
 
 }  // namespace blindsight::compiler

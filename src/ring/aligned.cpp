@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <mutex>
+#include <set>
 #include <unordered_map>
+#include <utility>
 
 // Sanitizers must see every allocation.
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -21,109 +24,149 @@ constexpr std::align_val_t kAlignment{64};
 
 constexpr std::size_t kPage = std::size_t{2} << 20;  // a huge one
 constexpr std::size_t kSmallestCached = std::size_t{1} << 20;
+constexpr std::size_t kGrain = std::size_t{64} << 10;
+/// Address space that is mapped at a time; what is never written is never there.
+constexpr std::size_t kRegion = std::size_t{1} << 30;
 constexpr std::size_t kSlack = std::size_t{16} << 20;
 
-struct Block {
-  void* start;
-  std::size_t bytes;
-};
-
-/// Whole huge pages, mapped in one piece so that they are aligned.
-Block map_block(std::size_t bytes) {
-  if (bytes > SIZE_MAX - 2 * kPage) throw std::bad_alloc();
-  const std::size_t rounded = (bytes + kPage - 1) / kPage * kPage;
-  void* const mapped =
-      mmap(nullptr, rounded + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped == MAP_FAILED) throw std::bad_alloc();
-  auto* const first = static_cast<std::uint8_t*>(mapped);
-  const std::size_t head = (kPage - reinterpret_cast<std::uintptr_t>(mapped) % kPage) % kPage;
-  if (head != 0) munmap(first, head);
-  if (head != kPage) munmap(first + head + rounded, kPage - head);
-  madvise(first + head, rounded, MADV_HUGEPAGE);  // a hint: it may fail
-  return {first + head, rounded};
+std::size_t rounded_up(std::size_t bytes, std::size_t to) {
+  if (bytes > SIZE_MAX - to) throw std::bad_alloc();
+  return (bytes + to - 1) / to * to;
 }
 
+/// Pieces of memory that touch are one.
+class FreePieces {
+ public:
+  std::size_t bytes() const { return bytes_; }
+
+  void add(std::uintptr_t start, std::size_t size) {
+    bytes_ += size;
+    auto next = by_start_.lower_bound(start);
+    if (next != by_start_.end() && start + size == next->first) {
+      size += next->second;
+      by_size_.erase({next->second, next->first});
+      next = by_start_.erase(next);
+    }
+    if (next != by_start_.begin()) {
+      const auto before = std::prev(next);
+      if (before->first + before->second == start) {
+        start = before->first;
+        size += before->second;
+        by_size_.erase({before->second, before->first});
+        by_start_.erase(before);
+      }
+    }
+    by_start_.emplace(start, size);
+    by_size_.emplace(size, start);
+  }
+
+  /// From the smallest piece that is large enough; 0 where there is none.
+  std::uintptr_t take(std::size_t size) {
+    const auto found = by_size_.lower_bound({size, 0});
+    if (found == by_size_.end()) return 0;
+    const auto [whole, start] = *found;
+    by_size_.erase(found);
+    by_start_.erase(start);
+    bytes_ -= whole;
+    if (whole > size) add(start + size, whole - size);
+    return start;
+  }
+
+  /// Takes the largest piece.
+  std::pair<std::uintptr_t, std::size_t> take_largest() {
+    const std::size_t size = by_size_.rbegin()->first;
+    return {take(size), size};
+  }
+
+ private:
+  std::map<std::uintptr_t, std::size_t> by_start_;
+  std::set<std::pair<std::size_t, std::uintptr_t>> by_size_;
+  std::size_t bytes_ = 0;
+};
+
+/// A heap of big blocks. Memory that was written once is written again rather than fresh memory.
 class BlockCache {
  public:
   void* allocate(std::size_t bytes) {
-    {
-      const std::lock_guard lock(mutex_);
-      const std::size_t best = best_fit(bytes);
-      if (best != cached_.size()) {
-        const Block block = cached_[best];
-        cached_.erase(cached_.begin() + static_cast<std::ptrdiff_t>(best));
-        cached_bytes_ -= block.bytes;
-        lend(block);
-        return block.start;
-      }
-    }
-    const Block block = map_block(bytes);
+    const std::size_t size = rounded_up(bytes, kGrain);
     const std::lock_guard lock(mutex_);
-    lend(block);
-    while (!cached_.empty() && lent_bytes_ + cached_bytes_ > most_held()) drop_oldest();
-    return block.start;
+    std::uintptr_t start = written_.take(size);
+    if (start == 0) {
+      start = unwritten_.take(size);
+      if (start == 0) start = from_region(size);
+      lend(start, size);
+      while (written_.bytes() > 0 && lent_bytes_ + written_.bytes() > most_held()) drop_largest();
+    } else {
+      lend(start, size);
+    }
+    return reinterpret_cast<void*>(start);
   }
 
-  void release(void* start) noexcept {
+  void release(void* block) noexcept {
+    const auto start = reinterpret_cast<std::uintptr_t>(block);
     const std::lock_guard lock(mutex_);
     const auto found = lent_.find(start);
-    const Block block{start, found->second};
+    const std::size_t size = found->second;
     lent_.erase(found);
-    lent_bytes_ -= block.bytes;
-    if (block.bytes > kMostCachedBytes) {
-      munmap(block.start, block.bytes);
-      return;
-    }
-    while (cached_bytes_ + block.bytes > kMostCachedBytes) drop_oldest();
-    try {
-      cached_.push_back(block);
-      cached_bytes_ += block.bytes;
-    } catch (const std::bad_alloc&) {
-      munmap(block.start, block.bytes);
-    }
+    lent_bytes_ -= size;
+    written_.add(start, size);
+    while (written_.bytes() > kMostCachedBytes) drop_largest();
   }
 
   std::size_t cached_bytes() {
     const std::lock_guard lock(mutex_);
-    return cached_bytes_;
+    return written_.bytes();
   }
 
   void drop_all() {
     const std::lock_guard lock(mutex_);
-    while (!cached_.empty()) drop_oldest();
+    while (written_.bytes() > 0) drop_largest();
   }
 
  private:
-  void lend(const Block& block) {
-    lent_.emplace(block.start, block.bytes);
-    lent_bytes_ += block.bytes;
+  void lend(std::uintptr_t start, std::size_t size) {
+    lent_.emplace(start, size);
+    lent_bytes_ += size;
     most_lent_ = std::max(most_lent_, lent_bytes_);
   }
 
   /// What is kept must not make a process much larger than it once had to be.
   std::size_t most_held() const { return most_lent_ + most_lent_ / 16 + kSlack; }
 
-  /// The smallest that is no more than a quarter (or a page) too big; of those, the one given back last.
-  std::size_t best_fit(std::size_t bytes) const {
-    std::size_t best = cached_.size();
-    for (std::size_t i = cached_.size(); i-- > 0;) {
-      const std::size_t have = cached_[i].bytes;
-      if (have < bytes || have - bytes > bytes / 4 + kPage) continue;
-      if (best == cached_.size() || have < cached_[best].bytes) best = i;
+  std::uintptr_t from_region(std::size_t size) {
+    if (region_left_ < size) {
+      if (region_left_ > 0) unwritten_.add(region_, region_left_);
+      region_left_ = 0;
+      map_region(rounded_up(std::max(size, kRegion), kPage));
     }
-    return best;
+    const std::uintptr_t start = region_;
+    region_ += size;
+    region_left_ -= size;
+    return start;
   }
 
-  void drop_oldest() {
-    munmap(cached_.front().start, cached_.front().bytes);
-    cached_bytes_ -= cached_.front().bytes;
-    cached_.erase(cached_.begin());
+  /// Aligned to huge pages.
+  void map_region(std::size_t bytes) {
+    void* const mapped = mmap(nullptr, rounded_up(bytes, kPage) + kPage, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc();
+    region_ = rounded_up(reinterpret_cast<std::uintptr_t>(mapped), kPage);
+    region_left_ = bytes;
+    madvise(reinterpret_cast<void*>(region_), bytes, MADV_HUGEPAGE);  // a hint: it may fail
+  }
+
+  /// Gives the memory back to the system, not its addresses.
+  void drop_largest() {
+    const auto [start, size] = written_.take_largest();
+    madvise(reinterpret_cast<void*>(start), size, MADV_DONTNEED);
+    unwritten_.add(start, size);
   }
 
   std::mutex mutex_;
-  std::vector<Block> cached_;  // in the order they were given back
-  std::size_t cached_bytes_ = 0;
-  std::unordered_map<void*, std::size_t> lent_;
+  FreePieces written_, unwritten_;
+  std::uintptr_t region_ = 0;  // never lent so far, from here on
+  std::size_t region_left_ = 0;
+  std::unordered_map<std::uintptr_t, std::size_t> lent_;
   std::size_t lent_bytes_ = 0, most_lent_ = 0;
 };
 

@@ -9,11 +9,11 @@
 namespace blindsight::ring {
 
 /// Storage of `bytes` bytes, 64-byte aligned, not initialised; big blocks are on huge pages where the system has them,
-/// and up to kMostCachedBytes of those given back are kept for the next request of about their size: a fresh block
-/// costs a page fault, and the clearing, of every page. Thread-safe. Throws std::bad_alloc.
+/// and up to kMostCachedBytes of those given back are kept for later requests, in parts or together with their
+/// neighbours: fresh memory costs a page fault, and the clearing, of every page. Thread-safe. Throws std::bad_alloc.
 void* allocate_block(std::size_t bytes);
 void release_block(void* block, std::size_t bytes) noexcept;
-inline constexpr std::size_t kMostCachedBytes = std::size_t{1} << 30;
+inline constexpr std::size_t kMostCachedBytes = std::size_t{2} << 30;
 /// What is kept now.
 std::size_t cached_bytes();
 /// Gives it back to the system.

@@ -46,7 +46,11 @@ std::vector<double> unpack(const compiler::Layout& layout, std::span<const doubl
 }
 
 Client::Client(compiler::Manifest manifest)
-    : manifest_(std::move(manifest)), context_(ckks::Context::create(manifest_.parameters)), encoder_(context_) {}
+    : manifest_(std::move(manifest)),
+      context_(ckks::Context::create(manifest_.parameters)),
+      output_context_(context_->in_ring(manifest_.output_ring)),
+      encoder_(context_),
+      decoder_(output_context_) {}
 
 std::vector<ckks::SeededCiphertext> Client::encrypt(const ckks::SecretKey& secret,
                                                     std::span<const double> tensor) const {
@@ -60,15 +64,22 @@ std::vector<ckks::SeededCiphertext> Client::encrypt(const ckks::SecretKey& secre
   return out;
 }
 
+const ckks::SecretKey& Client::output_secret(const ckks::SecretKey& secret) const {
+  const ckks::SecretKey* own = &secret;
+  for (unsigned ring = 0; ring < manifest_.output_ring; ++ring) own = own->smaller();
+  return *own;
+}
+
 std::vector<double> Client::decrypt(const ckks::SecretKey& secret, std::span<const ckks::Ciphertext> results) const {
   ckks::require_same_context(*context_, *secret.context(), "the secret key");
   if (results.size() != output_ciphertexts()) {
     throw InvalidArgument(std::to_string(results.size()) + " ciphertexts where a result has " +
                           std::to_string(output_ciphertexts()));
   }
+  const ckks::SecretKey& own = output_secret(secret);
   std::vector<double> slots;
   for (const ckks::Ciphertext& result : results) {
-    const std::vector<double> some = encoder_.decode(ckks::decrypt(secret, result));
+    const std::vector<double> some = decoder_.decode(ckks::decrypt(own, result));
     slots.insert(slots.end(), some.begin(), some.end());
   }
   return unpack(manifest_.output, slots, manifest_.output_elements);

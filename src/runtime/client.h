@@ -21,18 +21,22 @@ class Client {
   explicit Client(compiler::Manifest manifest);
   const compiler::Manifest& manifest() const { return manifest_; }
   const ckks::ContextPtr& context() const { return context_; }
+  /// Of the ring that results are in.
+  const ckks::ContextPtr& output_context() const { return output_context_; }
   /// Ciphertexts that one image takes.
   std::size_t input_ciphertexts() const { return manifest_.input.element.size() / context_->slots(); }
   /// Ciphertexts of one image's result.
-  std::size_t output_ciphertexts() const { return manifest_.output.element.size() / context_->slots(); }
+  std::size_t output_ciphertexts() const { return manifest_.output.element.size() / output_context_->slots(); }
   std::vector<ckks::SeededCiphertext> encrypt(const ckks::SecretKey& secret, std::span<const double> tensor) const;
+  /// The one of the ring that results are in.
+  const ckks::SecretKey& output_secret(const ckks::SecretKey& secret) const;
   /// Throws InvalidArgument unless it gets output_ciphertexts() of them.
   std::vector<double> decrypt(const ckks::SecretKey& secret, std::span<const ckks::Ciphertext> results) const;
 
  private:
   compiler::Manifest manifest_;
-  ckks::ContextPtr context_;
-  ckks::Encoder encoder_;
+  ckks::ContextPtr context_, output_context_;
+  ckks::Encoder encoder_, decoder_;
 };
 
 /// The server's first step.

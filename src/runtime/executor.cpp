@@ -52,8 +52,9 @@ Executor::Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Pro
 
 Executor::Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Program> program,
                    compiler::MemoryPlan memory)
-    : context_(std::move(context)), program_(std::move(program)), encoder_(context_), memory_(std::move(memory)) {
-  require_sound(*program_, *context_);
+    : program_(std::move(program)), memory_(std::move(memory)) {
+  require_sound(*program_, *context);
+  for (; context; context = context->smaller()) rings_.push_back(std::make_unique<const Ring>(context));
   if (memory_.kept.size() != program_->ops.size()) {
     throw InvalidArgument("a memory plan for " + std::to_string(memory_.kept.size()) + " operations; the program has " +
                           std::to_string(program_->ops.size()));
@@ -64,7 +65,7 @@ Executor::Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Pro
     const Op& op = program_->ops[i];
     if (op.kind == OpKind::kLinearMap) {
       const compiler::Map& map = program_->maps[op.operand];
-      maps_[i].emplace(encoder_, map.plan, map.diagonals, map.weight_scale, op.level, memory_.kept[i]);
+      maps_[i].emplace(rings_[op.ring]->encoder, map.plan, map.diagonals, map.weight_scale, op.level, memory_.kept[i]);
     } else if (op.kind == OpKind::kAddVector && memory_.kept[i]) {
       vectors_[i] = encode_vector(op);
     }
@@ -74,14 +75,14 @@ Executor::Executor(ckks::ContextPtr context, std::shared_ptr<const compiler::Pro
 
 ckks::Plaintext Executor::encode_vector(const Op& op) const {
   const ckks::Diagonal& vector = program_->vectors[op.operand];
-  std::vector<double> slots(context_->slots());
+  std::vector<double> slots(program_->slots(op.ring));
   for (std::size_t s = 0; s < slots.size(); ++s) slots[s] = vector[s];
-  return encoder_.encode(slots, op.scale, op.level);
+  return rings_[op.ring]->encoder.encode(slots, op.scale, op.level);
 }
 
 void Executor::check(std::span<const ckks::Ciphertext> inputs, const ckks::EvaluationKeys& keys) const {
   ckks::require_keys(keys, program_->keys);
-  if (keys.context) ckks::require_same_context(*context_, *keys.context, "the evaluation keys");
+  if (keys.context) ckks::require_same_context(*rings_[0]->context, *keys.context, "the evaluation keys");
   if (inputs.size() != program_->input_ciphertexts()) {
     throw InvalidArgument(std::to_string(inputs.size()) + " input ciphertexts where the program takes " +
                           std::to_string(program_->input_ciphertexts()));
@@ -98,9 +99,11 @@ void Executor::check(std::span<const ckks::Ciphertext> inputs, const ckks::Evalu
   }
 }
 
-void Executor::perform(std::size_t i, const ckks::Evaluator& evaluator, std::vector<ckks::Ciphertext>& values,
-                       const ckks::EvaluationKeys& keys) const {
+void Executor::perform(std::size_t i, std::vector<ckks::Ciphertext>& values,
+                       std::span<const ckks::EvaluationKeys* const> keys_of_ring) const {
   const Op& op = program_->ops[i];
+  const ckks::Evaluator& evaluator = rings_[op.ring]->evaluator;
+  const ckks::EvaluationKeys& keys = *keys_of_ring[op.ring];
   ckks::Ciphertext& in = values[op.inputs[0]];
   ckks::Ciphertext& out = values[op.outputs[0]];
   // The last reader of a value may take it.
@@ -133,6 +136,9 @@ void Executor::perform(std::size_t i, const ckks::Evaluator& evaluator, std::vec
       out = take();
       evaluator.drop_to_level_inplace(out, op.level);
       break;
+    case OpKind::kSwitchRing:
+      out = evaluator.switch_ring(in, keys);
+      break;
   }
   for (const std::uint32_t v : op.outputs) values[v].scale = op.scale;  // equal up to rounding: see validate()
 }
@@ -141,14 +147,15 @@ std::vector<ckks::Ciphertext> Executor::run(std::vector<ckks::Ciphertext> inputs
                                             std::vector<OpTime>* times) const {
   check(inputs, keys);
   const Clock clock;
-  const ckks::Evaluator evaluator(context_);
+  std::vector<const ckks::EvaluationKeys*> keys_of_ring{&keys};
+  while (keys_of_ring.size() < rings_.size()) keys_of_ring.push_back(&keys_of_ring.back()->smaller.front());
   std::vector<ckks::Ciphertext> values = std::move(inputs);
   values.resize(last_use_.size());
   if (memory_.release_keys) keys.release_pages();
   for (std::size_t i = 0; i < program_->ops.size(); ++i) {
     const Op& op = program_->ops[i];
     const double start = clock.seconds();
-    perform(i, evaluator, values, keys);
+    perform(i, values, keys_of_ring);
     if (memory_.release_keys && program_->ops[i].kind == OpKind::kLinearMap) keys.release_pages();
     for (const auto* ends : {&op.inputs, &op.outputs}) {
       for (const std::uint32_t v : *ends) {

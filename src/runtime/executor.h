@@ -36,13 +36,19 @@ class Executor {
 
  private:
   void check(std::span<const ckks::Ciphertext> inputs, const ckks::EvaluationKeys& keys) const;
-  void perform(std::size_t i, const ckks::Evaluator& evaluator, std::vector<ckks::Ciphertext>& values,
-               const ckks::EvaluationKeys& keys) const;
+  /// What operations in one ring use.
+  struct Ring {
+    explicit Ring(ckks::ContextPtr of) : context(std::move(of)), encoder(context), evaluator(context) {}
+    ckks::ContextPtr context;
+    ckks::Encoder encoder;
+    ckks::Evaluator evaluator;
+  };
+  void perform(std::size_t i, std::vector<ckks::Ciphertext>& values,
+               std::span<const ckks::EvaluationKeys* const> keys) const;
   ckks::Plaintext encode_vector(const compiler::Op& op) const;
 
-  ckks::ContextPtr context_;
   std::shared_ptr<const compiler::Program> program_;
-  ckks::Encoder encoder_;
+  std::vector<std::unique_ptr<const Ring>> rings_;  // the largest first
   compiler::MemoryPlan memory_;
   std::vector<std::optional<ckks::LinearMap>> maps_;     // by operation
   std::vector<std::optional<ckks::Plaintext>> vectors_;  // by operation, where kept

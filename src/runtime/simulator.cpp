@@ -91,7 +91,7 @@ class Simulator::Run {
     for (std::size_t i = 0; i < program_.input_ciphertexts(); ++i) {
       const auto part = slots.subspan(i * n, n);
       values_[i].assign(part.begin(), part.end());
-      add_noise(values_[i], simulator_.noise_.fresh(program_.input_scale));
+      add_noise(values_[i], simulator_.noise_[0].fresh(program_.input_scale));
     }
     for (std::size_t i = 0; i < program_.ops.size(); ++i) {
       perform(i);
@@ -120,7 +120,7 @@ class Simulator::Run {
       apply_map(i);
       return;
     }
-    const compiler::NoiseModel& noise = simulator_.noise_;
+    const compiler::NoiseModel& noise = simulator_.noise_[op.ring];
     const std::uint32_t in = op.inputs[0];
     Slots x = simulator_.last_use_[in] == i ? std::move(values_[in]) : values_[in];
     switch (op.kind) {
@@ -137,6 +137,13 @@ class Simulator::Run {
       case OpKind::kRescale:
         add_noise(x, noise.rounding(op.scale));
         break;
+      case OpKind::kSwitchRing: {
+        const std::size_t half = x.size() / 2;
+        for (std::size_t s = 0; s < half; ++s) x[s] = (x[s] + x[s + half]) / 2;
+        x.resize(half);
+        add_noise(x, noise.switch_ring(op.level, op.scale));
+        break;
+      }
       default:
         break;
     }
@@ -177,9 +184,9 @@ class Simulator::Run {
   std::vector<Slots> values_;
 };
 
-Simulator::Simulator(std::shared_ptr<const Program> program)
-    : program_(std::move(program)), noise_(program_->parameters) {
+Simulator::Simulator(std::shared_ptr<const Program> program) : program_(std::move(program)) {
   compiler::validate(*program_);
+  for (const auto& ring : compiler::rings_of(program_->parameters)) noise_.emplace_back(ring);
   scales_.assign(program_->values(), program_->input_scale);
   last_use_.assign(program_->values(), 0);
   map_noise_.resize(program_->ops.size());
@@ -191,8 +198,8 @@ Simulator::Simulator(std::shared_ptr<const Program> program)
       scales_[v] = op.scale;
     }
     if (op.kind == OpKind::kLinearMap) {
-      map_noise_[i] =
-          std::make_unique<const MapNoise>(op, program_->maps[op.operand], scales_, program_->slots(), noise_);
+      map_noise_[i] = std::make_unique<const MapNoise>(op, program_->maps[op.operand], scales_,
+                                                       program_->slots(op.ring), noise_[op.ring]);
     }
   }
   for (const std::uint32_t v : program_->results) last_use_[v] = kEnd;

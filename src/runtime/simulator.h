@@ -29,7 +29,7 @@ class Simulator {
   struct MapNoise;
   class Run;
   std::shared_ptr<const compiler::Program> program_;
-  compiler::NoiseModel noise_;
+  std::vector<compiler::NoiseModel> noise_;                 // by ring
   std::vector<double> scales_;                              // of values
   std::vector<std::size_t> last_use_;                       // of values
   std::vector<std::unique_ptr<const MapNoise>> map_noise_;  // by operation

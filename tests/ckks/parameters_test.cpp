@@ -162,7 +162,7 @@ TEST(Parameters, SpecialLimbsAreChecked) {
   Context::create(base)->write(out);
   for (std::uint8_t limbs : {0, 3, 255}) {
     Bytes bytes = out.bytes();
-    bytes.back() = limbs;
+    bytes[bytes.size() - 2] = limbs;  // before the number of smaller rings
     ByteReader in(bytes, "parameters");
     EXPECT_THROW(Context::read(in), FormatError);
   }
@@ -226,6 +226,7 @@ TEST(Parameters, BytesAreValidated) {
   for (auto q : literal.q) out.u64(q);
   for (auto p : literal.p) out.u64(p);
   for (int level = 0; level < 3; ++level) out.u8(1);
+  out.u8(0);
   ByteReader unsafe(out.bytes(), "parameters");
   EXPECT_THROW(Context::read(unsafe), SecurityError);
   Bytes composite = out.bytes();

@@ -69,7 +69,7 @@ void put32(Bytes& bytes, std::size_t at, std::uint32_t v) {
 }
 
 // Bytes of the parameters that key files start with: N = 2^12, three primes.
-constexpr std::size_t kParameters = 3 + 3 * 8 + 2;
+constexpr std::size_t kParameters = 3 + 3 * 8 + 2 + 1;
 
 TEST(Serialise, SecretKeyComesBack) {
   for (const auto& set : parameter_sets()) {
@@ -257,7 +257,7 @@ TEST(Serialise, KeyRequestComesBackAndIsChecked) {
     several.want_rotation(by_level->literal(), 1, level);
   ByteWriter out;
   write(out, several);
-  EXPECT_EQ(out.bytes(), (Bytes{0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 3, 2, 3, 5}));
+  EXPECT_EQ(out.bytes(), (Bytes{0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 3, 2, 3, 5, 0}));
   ByteReader in(out.bytes(), "keys");
   EXPECT_EQ(read_key_request(in, *by_level), several);
 }

@@ -131,7 +131,8 @@ TEST(Compile, KeepsToTheNumberOfRotationKeysOrRefuses) {
   ASSERT_GT(unbounded, 8u);
   const Compiled bounded = compile(network, {.input_bound = 1, .max_rotation_keys = unbounded - 1});
   EXPECT_LE(bounded.program.keys.rotations.size(), unbounded - 1);
-  expect_names(refusal(network, {.input_bound = 1, .max_rotation_keys = 2}), {"rotation keys", "more than the 2"});
+  expect_names(refusal(network, {.input_bound = 1, .log_n = 13, .max_rotation_keys = 2}),
+               {"rotation keys", "more than the 2"});
 }
 
 TEST(Compile, RefusesMalformedNetworks) {
@@ -194,24 +195,79 @@ TEST(Compile, RoomForTheValuesSeen) {
   EXPECT_GT(wide.predicted_logit_error, 100 * tight.predicted_logit_error);
 }
 
-TEST(ParameterSearch, KeepsToTheSecurityTableAtEveryDepth) {
+/// Widths of a ring's primes: the first so many.
+unsigned first_bits(const std::vector<unsigned>& bits, std::size_t count) {
+  return std::accumulate(bits.begin(), bits.begin() + static_cast<std::ptrdiff_t>(count), 0U);
+}
+
+TEST(ParameterSearch, KeepsToTheSecurityTableAtEveryDepthInEveryRing) {
+  std::size_t smaller_rings = 0;
   for (const unsigned log_n : {13U, 14U, 15U, 16U}) {
-    for (unsigned depth = 1; may_fit(log_n, depth) && depth <= 20; depth += 3) {
+    for (unsigned depth = 1; may_fit(log_n, depth) && depth <= 20; depth += 4) {
       const auto network = test::perceptron(1, std::vector<std::int64_t>(depth + 1, 4));
       const auto values = measure(network, random_inputs(network, 0.5, 4));
-      const auto special = choose_special_limbs(log_n, depth);
-      ASSERT_EQ(special.size(), depth + 1);
-      const auto choice = search_parameters(log_n, least_errors(network, values), special, 1e-2);
-      if (!choice) continue;
-      const ScalePlan& scales = choice->scales;
-      EXPECT_LE(std::accumulate(scales.q_bits.begin(), scales.q_bits.end(), 0U) +
-                    std::accumulate(scales.p_bits.begin(), scales.p_bits.end(), 0U),
-                ckks::max_log_qp(log_n));
-      EXPECT_EQ(scales.q_bits.size(), depth + 1);
-      EXPECT_NO_THROW(ckks::Context::create(ckks::ParametersLiteral::from_bits(log_n, scales.q_bits, scales.p_bits)));
-      EXPECT_EQ(choice->error, predicted_error(log_n, scales, least_errors(network, values)));
+      for (const std::size_t most : {0U, 4U}) {
+        const RingChoice rings = choose_rings(log_n, std::vector<unsigned>(depth + 1, 2), most);
+        EXPECT_LE(rings.smaller.size(), most);
+        smaller_rings += rings.smaller.size();
+        const auto choice = search_parameters(log_n, least_errors(network, values), rings, 1e-2);
+        if (!choice) continue;
+        const ScalePlan& scales = choice->scales;
+        EXPECT_EQ(scales.q_bits.size(), depth + 1);
+        EXPECT_EQ(scales.p_bits.size(), rings.special_limbs);
+        EXPECT_LE(first_bits(scales.q_bits, depth + 1) + first_bits(scales.p_bits, rings.special_limbs),
+                  ckks::max_log_qp(log_n));
+        for (std::size_t r = 0; r < rings.smaller.size(); ++r) {
+          const ckks::SmallerRing& ring = rings.smaller[r];
+          EXPECT_LE(first_bits(scales.q_bits, ring.level + 1) + first_bits(scales.p_bits, ring.special_limbs),
+                    ckks::max_log_qp(log_n - static_cast<unsigned>(r) - 1));
+        }
+        auto literal = ckks::ParametersLiteral::from_bits(log_n, scales.q_bits, scales.p_bits);
+        literal.smaller = rings.smaller;
+        EXPECT_NO_THROW(ckks::Context::create(literal));
+        EXPECT_EQ(choice->error, predicted_error(log_n, scales, least_errors(network, values)));
+      }
     }
   }
+  EXPECT_GT(smaller_rings, 10u);
+}
+
+TEST(ChooseRings, LeavesNoTensorWithoutSlots) {
+  std::vector<unsigned> needed(21, 14);
+  EXPECT_EQ(choose_rings(16, needed, 4).smaller.size(), 1u);  // 2^15 has 2^14 slots
+  std::fill(needed.begin() + 1, needed.begin() + 4, 12U);
+  const auto shrinking = choose_rings(16, needed, 4).smaller;
+  ASSERT_EQ(shrinking.size(), 3u);
+  EXPECT_GT(shrinking[0].level, 3u);
+  EXPECT_LE(shrinking[1].level, 3u);
+  std::fill(needed.begin(), needed.end(), 15U);
+  EXPECT_TRUE(choose_rings(16, needed, 4).smaller.empty());
+}
+
+TEST(Compile, ShrinksTheRingWhereThatIsCheaper) {
+  const auto network = test::perceptron(3, {200, 100, 60, 60, 40, 10});
+  const Compiled compiled = compile(network, {.precision = 0.1, .input_bound = 0.5, .log_n = 15});
+  const Program& program = compiled.program;
+  ASSERT_FALSE(program.parameters.smaller.empty());
+  ASSERT_EQ(compiled.report.smaller.size(), program.parameters.smaller.size());
+  EXPECT_GT(compiled.report.saved_by_smaller_rings, 0.2);
+  EXPECT_EQ(program.output_ring, program.parameters.smaller.size());
+  for (const Op& op : program.ops) {
+    if (op.kind == OpKind::kLinearMap) EXPECT_EQ(op.ring, ring_of(program.parameters.smaller, op.level));
+  }
+  for (const Report::Ring& ring : compiled.report.smaller) EXPECT_LE(ring.log_qp, ring.log_qp_limit);
+
+  const Compiled whole = compile(network, {.precision = 0.1, .input_bound = 0.5, .log_n = 15, .ring_switching = false});
+  EXPECT_TRUE(whole.program.parameters.smaller.empty());
+  EXPECT_LT(compiled.report.predicted_latency_ms, whole.report.predicted_latency_ms);
+  EXPECT_LT(compiled.report.evaluation_key_bytes, whole.report.evaluation_key_bytes);
+
+  Program broken = program;
+  for (Op& op : broken.ops) op.ring = 0;
+  EXPECT_THROW(validate(broken), InvalidArgument);
+  broken = program;
+  broken.parameters.smaller.pop_back();
+  EXPECT_THROW(validate(broken), InvalidArgument);
 }
 
 }  // namespace

@@ -149,5 +149,24 @@ TEST(Grid, NothingToInheritWhereTheImageGrows) {
   EXPECT_TRUE(inherited_grids(from, {98}, {1, 1}).empty());
 }
 
+TEST(Grid, CompactsIntoTheBitsThatAStrideLeavesFree) {
+  const nn::Shape in{4, 16, 16}, out{8, 8, 8};
+  std::size_t made = 0;
+  for (const Grid& from : fresh_grids(in)) {
+    for (const Grid& grid : inherited_grids(from, out, {2, 2})) {
+      EXPECT_EQ(compacted(grid, 10), std::vector{grid});
+      const auto grids = compacted(grid, 9);
+      ASSERT_FALSE(grids.empty());
+      made += grids.size();
+      for (const Grid& compact : grids) {
+        expect_sound(compact, out);
+        EXPECT_EQ(compact.mask(), 0x1ffU);
+      }
+      EXPECT_TRUE(compacted(grid, 8).empty());
+    }
+  }
+  EXPECT_GT(made, 0u);
+}
+
 }  // namespace
 }  // namespace blindsight::compiler

@@ -21,9 +21,10 @@ namespace {
 
 constexpr std::uint64_t kBlocks = 8;
 constexpr std::uint64_t kCases = 200;
-/// A logit's error may be this many predicted standard deviations: thousands of logits are looked at, and the
+/// A logit's error may be this many predicted standard deviations: thousands of logits are looked at, errors that a
+/// square makes are products of two nearly normal ones and have heavier tails, and the
 /// prediction is a mean over logits and images.
-constexpr double kLargest = 6;
+constexpr double kLargest = 8;
 
 std::uint64_t cases() {
   const char* chosen = std::getenv("BLINDSIGHT_PROPERTY_CASES");
@@ -120,6 +121,7 @@ struct Case {
 
   explicit Case(std::uint64_t seed) : graph(RandomLayers(seed).build()) {
     compiler::Options options{.precision = 0.05};
+    if (seed % 5 == 2) options.log_n = 14;  // from where the ring may shrink
     for (std::uint64_t i = 0; i < 8; ++i) options.calibration.push_back(input(i));
     compiled = compiler::compile(nn::to_network(graph), options);
   }
@@ -131,6 +133,7 @@ struct Case {
 class Property : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(Property, SimulatedIsClearAndEncryptedIsWithinThePredictedError) {
+  std::size_t shrunk = 0;
   std::vector<double> ratios;  // of the root mean square error to the predicted one, by case
   for (std::uint64_t seed = GetParam(); seed < cases(); seed += kBlocks) {
     // Every block gets every kind.
@@ -160,7 +163,10 @@ TEST_P(Property, SimulatedIsClearAndEncryptedIsWithinThePredictedError) {
       sum += std::pow(got[j] - simulated[j], 2);
     }
     ratios.push_back(std::sqrt(sum / static_cast<double>(got.size())) / predicted);
+    shrunk += program->output_ring > 0 ? 1 : 0;
   }
+  RecordProperty("cases_that_shrink_the_ring", std::to_string(shrunk));
+  EXPECT_GT(shrunk, 0u);
   if (ratios.empty()) GTEST_SKIP() << "no case in this block";
   // Nor is the prediction idle: neither far above nor below what is measured.
   std::nth_element(ratios.begin(), ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2), ratios.end());
