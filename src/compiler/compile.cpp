@@ -9,9 +9,11 @@
 #include <tuple>
 
 #include "blindsight/base/error.h"
+#include "blindsight/base/parallel.h"
 #include "blindsight/ckks/serialise.h"
 #include "blindsight/compiler/calibrate.h"
 #include "blindsight/compiler/cost.h"
+#include "blindsight/compiler/floor.h"
 #include "blindsight/compiler/lowering.h"
 #include "blindsight/compiler/memory.h"
 #include "blindsight/compiler/parameter_search.h"
@@ -193,16 +195,13 @@ Report report_of(const nn::QuadraticNetwork& network, const Program& program, co
   Report report;
   const auto context = ckks::Context::create(program.parameters);
   const MemoryPlan memory = plan_memory(program, *context, options.memory_budget);
-  std::vector<bool> cached(program.maps.size());
-  for (std::size_t i = 0; i < program.ops.size(); ++i) {
-    const Op& op = program.ops[i];
+  for (const Op& op : program.ops) {
     if (op.kind != OpKind::kLinearMap) continue;
     const ckks::LinearMapPlan& plan = program.maps[op.operand].plan;
     const nn::Stage& stage = network.stages[op.operand];
     const KeySwitchCount count = count_key_switches(plan);
     report.layers.push_back({op.label, stage.terms[0].matrix.rows, stage.terms[0].matrix.cols, plan.outputs,
                              plan.terms.size(), count.babies, count.giants, count.folds, op.level});
-    cached[op.operand] = memory.kept[i];
   }
   const std::size_t n = context->n();
   report.depth = program.input_level;
@@ -226,7 +225,11 @@ Report report_of(const nn::QuadraticNetwork& network, const Program& program, co
   report.encoded_weights = memory.all_weights;
   report.kept_weights = memory.weights;
   report.predicted_logit_error = choice.error;
-  report.predicted_latency_ms = predicted_latency_ms(program, cached, measure_transform_ns(*context));
+  report.predicted_latency_ms = predicted_latency_ms(program, *context, memory, measured_rates(*context, 1));
+  report.threads = thread_count();
+  const Rates& rates = measured_rates(*context, report.threads);
+  report.predicted_threads_ms = predicted_latency_ms(program, *context, memory, rates);
+  report.floor_ms = floor_of(program, *context, memory, rates).ms();
   return report;
 }
 
@@ -272,7 +275,7 @@ Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
     lowering.max_rotation_keys = options.max_rotation_keys;
     lowering.max_key_limbs = static_cast<double>(options.evaluation_key_budget) /
                              static_cast<double>(packed_size(std::size_t{1} << log_n, ring::kMaxPrimeBits));
-    for (unsigned level = 0; level <= depth; ++level) lowering.prices.emplace_back(level, special_limbs[level]);
+    for (unsigned level = 0; level <= depth; ++level) lowering.prices.emplace_back(level, special_limbs[level], log_n);
     Lowered lowered;
     try {
       lowered = lower(network, lowering);

@@ -23,9 +23,11 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kBeam = 8;
+/// Where all maps are small, many states are cheap to follow, and many layouts of a first layer cost nearly the same.
+constexpr std::size_t kWideBeam = 16;
 constexpr std::size_t kBatch = 4;
 /// Steps of all covers of a stage, where cheaper candidates exist.
-constexpr double kStageWork = 2e8;
+constexpr double kStageWork = 1e9;
 /// Where every element stands once there is nothing to search: a step takes so much of one that does.
 constexpr double kForcedStep = 0.1;
 /// States whose latest stage costs so many times what the best one's does are not followed.
@@ -119,7 +121,7 @@ class Search {
   Lowered run() {
     std::vector<StatePtr> states = first_states();
     for (std::size_t s = 0; s < network_.stages.size(); ++s) {
-      states = step(states, s, s + 1 == network_.stages.size() ? 1 : kBeam);
+      states = step(states, s, s + 1 == network_.stages.size() ? 1 : beam());
       if (states.empty()) {
         throw UnsupportedModel("layer " + network_.stages[s].name + ": no layout found within 2^" +
                                std::to_string(kMaxLogCiphertexts) + " ciphertexts of 2^" +
@@ -135,6 +137,14 @@ class Search {
   }
   const LevelCost& price_of(std::size_t stage) const {
     return options_.prices[depths_.back() - depths_[stage + 1] + 1];
+  }
+
+  std::size_t beam() const {
+    const auto small = [](const nn::Stage& stage) {
+      return std::all_of(stage.terms.begin(), stage.terms.end(),
+                         [](const nn::StageTerm& term) { return term.matrix.nonzeros() <= kSmallMap; });
+    };
+    return std::all_of(network_.stages.begin(), network_.stages.end(), small) ? kWideBeam : kBeam;
   }
 
   /// The one with the most weights.
@@ -285,7 +295,7 @@ std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, doubl
     state->cost +=
         static_cast<double>(plan.terms.size()) * price.encode(placement.slots(), std::size_t{1} << options_.log_slots);
   }
-  state->cost += plan.outputs * (price.square + price.key_switch() + price.rescale);
+  state->cost += plan.outputs * (price.square + price.relinearise + price.rescale);
   if (!(state->cost < cutoff)) return nullptr;
   state->values[stage + 1] =
       make_standing(placement.layout(), task.candidate->grid, nn::element_count(network_.stages[stage].shape));

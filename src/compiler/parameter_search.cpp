@@ -222,7 +222,8 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
       for (const std::int32_t e : layout.element) filled += e != kZero ? 1 : 0;
       const double fill = static_cast<double>(filled) / static_cast<double>(layout.element.size());
       errors.sources.push_back(
-          {term.value, term.squared,
+          {term.value,
+           term.squared,
            errors.partial_sums * diagonals / stage.plan.outputs * fill * input_square(model, term.value, term.squared),
            all > 0 ? mean_row_norm(term.matrix) * rotated / all : 0,
            {}});
@@ -297,8 +298,8 @@ std::vector<unsigned> choose_special_limbs(unsigned log_n, unsigned depth) {
   constexpr double kHoisted = 16, kGiants = 16, kProducts = 200;
   constexpr double kKeyMemory = 0.5;  // what a limb of a key is worth in transforms
   const auto price = [&](unsigned level, unsigned special) {
-    const LevelCost cost(level, special);
-    return kHoisted * cost.switch_one + kGiants * cost.giant() + kProducts * cost.product +
+    const LevelCost cost(level, special, log_n);
+    return kHoisted * cost.switch_one + kGiants * cost.giant + kProducts * cost.product +
            kProducts * cost.encode(1, 2) + kKeyMemory * (kHoisted + kGiants) * cost.key_limbs;
   };
   // One number for all levels: a rotation used with two of them needs two keys, and fewer special limbs mean more

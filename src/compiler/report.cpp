@@ -38,7 +38,8 @@ std::ostream& operator<<(std::ostream& stream, const Report& report) {
   for (const LayerReport& layer : report.layers) {
     out << std::left << std::setw(static_cast<int>(width)) << layer.name << std::right << std::setw(7) << layer.columns
         << std::setw(7) << layer.rows << std::setw(13) << layer.ciphertexts << std::setw(11) << layer.diagonals
-        << std::setw(8) << layer.babies << std::setw(8) << layer.giants << std::setw(7) << layer.folds << std::setw(7) << layer.level << '\n';
+        << std::setw(8) << layer.babies << std::setw(8) << layer.giants << std::setw(7) << layer.folds << std::setw(7)
+        << layer.level << '\n';
   }
   out << std::fixed << std::setprecision(1);
   out << "depth            " << report.depth << " words\n";
@@ -53,7 +54,9 @@ std::ostream& operator<<(std::ostream& stream, const Report& report) {
   out << "result           " << bytes(report.result_bytes) << '\n';
   out << "server memory    " << bytes(report.memory_bytes) << ", " << bytes(report.kept_weights) << " of "
       << bytes(report.encoded_weights) << " of weights kept encoded\n";
-  out << "latency          about " << report.predicted_latency_ms << " ms on one thread\n";
+  out << "latency          about " << report.predicted_latency_ms << " ms on one thread";
+  if (report.threads > 1) out << ", " << report.predicted_threads_ms << " ms on " << report.threads;
+  out << "; no less than " << report.floor_ms << " ms\n";
   out << "precision        " << std::scientific << std::setprecision(1) << report.predicted_logit_error
       << " standard deviation of a logit's error (predicted)\n";
   return stream << out.str();
