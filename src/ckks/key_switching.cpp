@@ -15,12 +15,23 @@ using ring::kernels;
 using ring::Modulus;
 using Words = ring::AlignedVector<std::uint64_t>;
 
-// Limbs converted in one go. Every load of a row serves all of them; more would not stay in cache until they are used.
+// Most limbs converted in one go. Every load of a row serves all of them; more would not stay in cache until they are
+// used.
 constexpr std::size_t kGroup = 4;
 // Words that one task sums up.
 constexpr std::size_t kChunk = 8192;
 
-std::size_t pieces(std::size_t whole, std::size_t part) { return (whole + part - 1) / part; }
+/// Limbs in groups of nearly one size, as many for every thread where there are enough of them.
+struct Groups {
+  explicit Groups(std::size_t all)
+      : limbs(all),
+        count(std::min(all, rounded_up((all + kGroup - 1) / kGroup, static_cast<std::size_t>(thread_count())))) {}
+  std::size_t first(std::size_t group) const { return group * limbs / count; }
+  static std::size_t rounded_up(std::size_t x, std::size_t multiple) {
+    return (x + multiple - 1) / multiple * multiple;
+  }
+  std::size_t limbs, count;
+};
 
 }  // namespace
 
@@ -107,11 +118,13 @@ void KeySwitcher::mod_up(const Prepared& source, std::size_t digit, std::size_t 
 std::vector<EvalPoly> KeySwitcher::decompose(const EvalPoly& part) const {
   const Prepared source = prepare(part);
   const ring::BasisPtr& extended = context_->extended_basis(source.level);
-  const std::size_t n = extended->n(), limbs = extended->size(), groups = pieces(limbs, kGroup);
+  const std::size_t n = extended->n();
+  const Groups groups(extended->size());
   std::vector<EvalPoly> digits;
   for (std::size_t d = 0; d < source.rows.size(); ++d) digits.push_back(EvalPoly::uninitialised(extended));
-  parallel_for(digits.size() * groups, [&](std::size_t task) {
-    const std::size_t d = task / groups, first = task % groups * kGroup, last = std::min(first + kGroup, limbs);
+  parallel_for(digits.size() * groups.count, [&](std::size_t task) {
+    const std::size_t d = task / groups.count, g = task % groups.count;
+    const std::size_t first = groups.first(g), last = groups.first(g + 1);
     std::uint64_t* out[kGroup];
     for (std::size_t l = first; l < last; ++l) {
       out[l - first] = digits[d].limb(l);
@@ -198,9 +211,10 @@ void KeySwitcher::switch_key(const EvalPoly& part, const KeySwitchKey& key, cons
   const Prepared source = prepare(part);
   const unsigned level = source.level;
   const ring::Basis& extended = *context_->extended_basis(level);
-  const std::size_t n = extended.n(), limbs = extended.size(), digits = source.rows.size();
-  parallel_for(pieces(limbs, kGroup), [&](std::size_t group) {
-    const std::size_t first = group * kGroup, last = std::min(first + kGroup, limbs), count = last - first;
+  const std::size_t n = extended.n(), digits = source.rows.size();
+  const Groups groups(extended.size());
+  parallel_for(groups.count, [&](std::size_t group) {
+    const std::size_t first = groups.first(group), last = groups.first(group + 1), count = last - first;
     Words scratch((digits * count + 2) * n);
     std::uint64_t* const sums = scratch.data() + digits * count * n;
     for (std::size_t d = 0; d < digits; ++d) {
@@ -275,9 +289,10 @@ void KeySwitcher::correct(std::span<std::uint64_t* const> special, std::size_t p
   if (down.rows() > alpha) {
     for (std::size_t p = 0; p < polys; ++p) rows[p].push_back(overflow.data() + p * n);
   }
-  const std::size_t groups = pieces(limbs, kGroup);
-  parallel_for(polys * groups, [&](std::size_t task) {
-    const std::size_t p = task / groups, first = task % groups * kGroup, last = std::min(first + kGroup, limbs);
+  const Groups groups(limbs);
+  parallel_for(polys * groups.count, [&](std::size_t task) {
+    const std::size_t p = task / groups.count, g = task % groups.count;
+    const std::size_t first = groups.first(g), last = groups.first(g + 1);
     Words scratch((last - first) * n);
     std::uint64_t* out[kGroup];
     for (std::size_t l = first; l < last; ++l) out[l - first] = scratch.data() + (l - first) * n;

@@ -43,6 +43,17 @@ struct InnerSum {
   }
 };
 
+/// What pack_symmetric reads: runs too short, in too many places, for the processor to see them coming.
+void prefetch_ends(std::span<const std::uint64_t* const> halves, std::size_t n, std::size_t first, std::size_t count) {
+  constexpr std::size_t kLine = 8;  // words
+  for (const std::uint64_t* half : halves) {
+    for (std::size_t i = first; i < first + count; i += kLine) {
+      __builtin_prefetch(half + i);
+      __builtin_prefetch(half + n - kLine - i);
+    }
+  }
+}
+
 /// Buffers that the tasks of a loop hand on to each other.
 class ScratchPool {
  public:
@@ -97,7 +108,8 @@ class Application {
     make_babies();
     std::vector<Output> results(outputs);
     for (auto rest = std::span(schedule_.groups); !rest.empty();) {
-      const auto groups = next_groups(rest);
+      const auto groups = rest.first(groups_together(rest, cached_ != nullptr));
+      rest = rest.subspan(groups.size());
       make_sums(groups);
       for (std::size_t g = 0; g < groups.size(); ++g) add_giant(results[groups[g].output], groups[g], sums_[g]);
     }
@@ -112,16 +124,6 @@ class Application {
     std::optional<ExtendedCiphertext> extended;
     std::optional<Ciphertext> plain;
   };
-
-  /// Takes them off the front.
-  static std::span<const Group> next_groups(std::span<const Group>& rest) {
-    std::size_t count = 1, terms = rest[0].terms.size();
-    while (count < std::min(kGroupsTogether, rest.size()) && terms + rest[count].terms.size() <= kTermsTogether)
-      terms += rest[count++].terms.size();
-    const auto groups = rest.first(count);
-    rest = rest.subspan(count);
-    return groups;
-  }
 
   void make_babies() {
     babies_.resize(inputs_.size());
@@ -267,8 +269,10 @@ class Application {
     const ring::Modulus& q = context_.extended_basis(level_)->modulus(l);
     for (std::size_t first = 0; first < n / 2; first += block * ring::kPackedRun) {
       const std::size_t count = std::min(block * ring::kPackedRun, n / 2 - first);
-      for (std::size_t f = 0; f < limbs.size(); ++f)
+      for (std::size_t f = 0; f < limbs.size(); ++f) {
+        if (f + 1 < limbs.size()) prefetch_ends(limbs[f + 1], n, first, count);
         ring::kernels().pack_symmetric(packed.data() + f * kEnds, stride, limbs[f].data(), n, first, count);
+      }
       for (std::size_t g = 0; g < groups.size(); ++g) {
         if (l > level_ && !groups[g].extended) continue;
         const Operands& of = operands[g];

@@ -1,6 +1,7 @@
 #include "blindsight/ckks/map_schedule.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <string>
 #include <tuple>
@@ -89,6 +90,14 @@ MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> di
       if (term.baby != 0) weight_special[term.weight] = 1;
     }
   }
+}
+
+std::size_t groups_together(std::span<const MapSchedule::Group> groups, bool weights_cached) {
+  const std::size_t most = weights_cached ? std::numeric_limits<std::size_t>::max() : kTermsTogether;
+  std::size_t count = 1, terms = groups[0].terms.size();
+  while (count < std::min(kGroupsTogether, groups.size()) && terms + groups[count].terms.size() <= most)
+    terms += groups[count++].terms.size();
+  return count;
 }
 
 std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots) {

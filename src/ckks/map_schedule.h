@@ -40,4 +40,7 @@ struct MapSchedule {
   MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots);
 };
 
+/// How many of the first groups have their inner sums made together.
+std::size_t groups_together(std::span<const MapSchedule::Group> groups, bool weights_cached);
+
 }  // namespace blindsight::ckks

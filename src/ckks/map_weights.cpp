@@ -103,12 +103,13 @@ CachedWeights::CachedWeights(const Encoder& encoder, const MapSchedule& schedule
   constexpr std::size_t kTogether = 64;  // weights whose coefficients are there at the same time
   const ring::Basis& basis = *encoder.context()->extended_basis(level);
   constexpr std::size_t kAlignment = 8;  // words
+  constexpr std::size_t kGap = 72;       // words: without it, limbs of all weights would share a few sets of the caches
   std::size_t total = 0;
   for (std::size_t id = 0; id < entries_.size(); ++id) {
     const std::size_t size = weight_words(diagonals[schedule.weights[id].diagonal].period());
     const std::size_t limbs = schedule.weight_special[id] ? basis.size() : level + 1;
     entries_[id] = {total, size};
-    total += (size * limbs + kAlignment - 1) / kAlignment * kAlignment;
+    total += (size * limbs + kAlignment - 1) / kAlignment * kAlignment + kGap;
   }
   words_.resize(total);
   for (std::size_t start = 0; start < entries_.size(); start += kTogether) {

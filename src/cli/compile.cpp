@@ -60,7 +60,10 @@ Json to_json(const std::string& name, const compiler::Report& report, std::size_
             {"plan", plan_bytes},
             {"manifest", manifest_bytes}}},
           {"predicted_logit_error", report.predicted_logit_error},
-          {"predicted_latency_ms", report.predicted_latency_ms}};
+          {"predicted_latency_ms", report.predicted_latency_ms},
+          {"threads", report.threads},
+          {"predicted_threads_ms", report.predicted_threads_ms},
+          {"floor_ms", report.floor_ms}};
 }
 
 void compile(const Options& options) {

@@ -7,12 +7,14 @@
 
 #include "blindsight/base/error.h"
 #include "blindsight/base/file.h"
+#include "blindsight/base/parallel.h"
 #include "blindsight/ckks/serialise.h"
 #include "blindsight/cli/app.h"
 #include "blindsight/cli/files.h"
 #include "blindsight/cli/profile.h"
 #include "blindsight/cli/progress.h"
 #include "blindsight/cli/report.h"
+#include "blindsight/cli/trace.h"
 #include "blindsight/cli/zoo.h"
 #include "blindsight/ring/aligned.h"
 #include "blindsight/runtime/executor.h"
@@ -27,10 +29,14 @@ struct Options {
   fs::path input;
   fs::path output;
   std::string profile;
+  std::string trace;
   std::uint64_t memory_budget = kDefaultMemoryBudget;
 };
 
 void infer(const Options& options) {
+  if (options.profile == "-" && options.trace == "-") {
+    throw InvalidArgument("--profile and --trace both to stdout: name a file for one of them");
+  }
   auto plan = std::make_shared<const compiler::Plan>(compiler::read_plan(read_file(options.plan)));
   const auto context = ckks::Context::create(plan->program.parameters);
   compiler::MemoryPlan memory = compiler::plan_memory(plan->program, *context, options.memory_budget);
@@ -45,7 +51,7 @@ void infer(const Options& options) {
 
   Stopwatch watch;
   std::vector<ckks::Ciphertext> results;
-  std::vector<std::vector<runtime::OpTime>> times(options.profile.empty() ? 0 : images);
+  std::vector<std::vector<runtime::OpTime>> times(options.profile.empty() && options.trace.empty() ? 0 : images);
   {
     Progress progress("infer", images);
     for (std::size_t i = 0; i < images; ++i) {
@@ -58,14 +64,17 @@ void infer(const Options& options) {
   const double each_ms = watch.lap_ms() / static_cast<double>(images);
   const Bytes bytes = ckks::write_result_file(*context, results);
   write_file(options.output, bytes);
+  const double peak = peak_memory_mb();  // the profile measures rates, which takes some
+  if (!options.trace.empty()) write_json(options.trace, trace_json(executor, times));
   if (!options.profile.empty()) {
-    write_json(options.profile, trace_json(executor, times));
+    const auto profiled = profile(executor, times, thread_count());
+    write_json(options.profile, profile_json(executor, profiled, images, thread_count()));
     if (options.profile == "-") return;
-    fmt::print("{}\n", profile_table(plan->program, times));
+    fmt::print("{}\n", profile_table(plan->program, profiled));
   }
+  if (options.trace == "-") return;
   fmt::print("wrote {}: {} result{}, {}, {} each, peak memory {:.0f} MB\n", options.output.string(), images,
-             images == 1 ? "" : "s", human_bytes(static_cast<double>(bytes.size())), human_ms(each_ms),
-             peak_memory_mb());
+             images == 1 ? "" : "s", human_bytes(static_cast<double>(bytes.size())), human_ms(each_ms), peak);
 }
 
 }  // namespace
@@ -75,14 +84,16 @@ void add_infer(CLI::App& app, Globals& globals) {
   CLI::App* command = add_command(app, globals, "infer", "Evaluate a model on encrypted images (the server's part)",
                                   "  blindsight infer mnist/plan.bs --eval-keys keys/eval.keys digit.ct -o result.ct\n"
                                   "  blindsight infer net/plan.bs --eval-keys keys/eval.keys x.ct -o y.ct "
-                                  "--memory-budget 3G --profile trace.json");
+                                  "--memory-budget 3G --profile times.json --trace trace.json");
   command->add_option("PLAN", options->plan, "The model's plan.bs")->required();
   command->add_option("--eval-keys", options->keys, "The client's eval.keys")->required();
   command->add_option("INPUT", options->input, "What encrypt wrote")->required();
   command->add_option("-o,--output", options->output, "File for the encrypted results")->required();
   command->add_option("--profile", options->profile,
-                      "File for the times of all operations, for chrome://tracing; prints a table too ('-': the file "
+                      "File for what every operation took and should take, as JSON; prints a table too ('-': the file "
                       "to stdout, no table)");
+  command->add_option("--trace", options->trace,
+                      "File for the course of every image, for chrome://tracing or Perfetto ('-': stdout)");
   add_memory_budget(*command, options->memory_budget);
   on_chosen(command, globals, options, infer);
 }

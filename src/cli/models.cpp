@@ -47,7 +47,7 @@ void print(const std::vector<Row>& rows) {
              "latency", "keys");
   for (const Row& row : rows) {
     const std::string latency =
-        row.infer_ms ? human_ms(*row.infer_ms) : "~" + human_ms(row.report.predicted_latency_ms);
+        row.infer_ms ? human_ms(*row.infer_ms) : "~" + human_ms(row.report.predicted_threads_ms);
     fmt::print("{:<20} {:<14} {:>9} {:>6} {:>6} {:>13} {:>10}\n", row.model.name, row.model.card.dataset,
                clear_accuracy(row.model.card), row.report.depth, fmt::format("2^{}", row.report.log_n), latency,
                human_bytes(static_cast<double>(row.report.evaluation_key_bytes)));
@@ -62,7 +62,7 @@ Json to_json(const Row& row) {
           {"depth", row.report.depth},
           {"log_n", row.report.log_n},
           {"infer_ms", row.infer_ms ? Json(*row.infer_ms) : Json(nullptr)},
-          {"predicted_ms", row.report.predicted_latency_ms},
+          {"predicted_ms", row.report.predicted_threads_ms},
           {"eval_keys_bytes", row.report.evaluation_key_bytes}};
 }
 

@@ -1,4 +1,4 @@
-// Where the time of an inference goes: for chrome://tracing or Perfetto, and for people.
+// Where the time of an inference goes, and how far it is from what the machine allows.
 #pragma once
 
 #include <span>
@@ -6,17 +6,32 @@
 #include <vector>
 
 #include "blindsight/cli/report.h"
-#include "blindsight/compiler/memory.h"
+#include "blindsight/compiler/floor.h"
 #include "blindsight/runtime/executor.h"
 
 namespace blindsight::cli {
 
-/// The runs of one program, one after the other: {"traceEvents": [...]} with an event an operation (times in
-/// microseconds; one row an image) and, as its arguments, level, scale, products and whether the weights were encoded
-/// beforehand.
-Json trace_json(const runtime::Executor& executor, std::span<const std::vector<runtime::OpTime>> runs);
+/// "linear map", "square", ...
+const char* kind_of(const compiler::Op& op);
+/// The names of the network's nodes that it came from, else its kind.
+std::string label_of(const compiler::Op& op);
 
-/// Seconds and share of every kind of operation and of every label, the mean over the runs.
-std::string profile_table(const compiler::Program& program, std::span<const std::vector<runtime::OpTime>> runs);
+/// One operation, the mean over the runs, with what the cost model says of it.
+struct OpProfile {
+  std::size_t op = 0;
+  double ms = 0, predicted_ms = 0;
+  compiler::Floor floor;
+};
+
+/// `threads`: those that the runs had.
+std::vector<OpProfile> profile(const runtime::Executor& executor, std::span<const std::vector<runtime::OpTime>> runs,
+                               int threads);
+
+/// {"threads", "images", "ms", "predicted_ms", "floor_ms", "operations": [...]}.
+Json profile_json(const runtime::Executor& executor, std::span<const OpProfile> profile, std::size_t images,
+                  int threads);
+
+/// Milliseconds, share, prediction, floor and measured over floor, of every kind of operation and of every label.
+std::string profile_table(const compiler::Program& program, std::span<const OpProfile> profile);
 
 }  // namespace blindsight::cli

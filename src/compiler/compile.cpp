@@ -9,9 +9,11 @@
 #include <utility>
 
 #include "blindsight/base/error.h"
+#include "blindsight/base/parallel.h"
 #include "blindsight/ckks/serialise.h"
 #include "blindsight/compiler/calibrate.h"
 #include "blindsight/compiler/cost.h"
+#include "blindsight/compiler/floor.h"
 #include "blindsight/compiler/grid.h"
 #include "blindsight/compiler/lowering.h"
 #include "blindsight/compiler/memory.h"
@@ -218,14 +220,22 @@ class Assembler {
   std::map<std::uint32_t, Value> switched_;                      // by value
 };
 
+/// The same operations, all in the largest ring.
+Program in_one_ring(Program program) {
+  program.parameters.smaller.clear();
+  for (Op& op : program.ops) {
+    op.ring = 0;
+    if (op.kind == OpKind::kSwitchRing) op.kind = OpKind::kDropLevel;
+  }
+  return program;
+}
+
 Report report_of(const nn::QuadraticNetwork& network, const Program& program, const ParameterChoice& choice,
                  std::size_t period, const Options& options) {
   Report report;
   const auto context = ckks::Context::create(program.parameters);
   const MemoryPlan memory = plan_memory(program, *context, options.memory_budget);
-  std::vector<bool> cached(program.maps.size());
-  for (std::size_t i = 0; i < program.ops.size(); ++i) {
-    const Op& op = program.ops[i];
+  for (const Op& op : program.ops) {
     if (op.kind != OpKind::kLinearMap) continue;
     const ckks::LinearMapPlan& plan = program.maps[op.operand].plan;
     const nn::Stage& stage = network.stages[op.operand];
@@ -233,7 +243,6 @@ Report report_of(const nn::QuadraticNetwork& network, const Program& program, co
     report.layers.push_back({op.label, stage.terms[0].matrix.rows, stage.terms[0].matrix.cols, plan.outputs,
                              plan.terms.size(), count.babies, count.giants, count.folds, op.level,
                              program.parameters.log_n - op.ring});
-    cached[op.operand] = memory.kept[i];
   }
   const std::size_t n = context->n();
   report.depth = program.input_level;
@@ -265,8 +274,17 @@ Report report_of(const nn::QuadraticNetwork& network, const Program& program, co
   report.encoded_weights = memory.all_weights;
   report.kept_weights = memory.weights;
   report.predicted_logit_error = choice.error;
-  report.predicted_latency_ms = predicted_latency_ms(program, cached, measure_transform_ns(*context));
-  report.saved_by_smaller_rings = 1 - cost(program, cached) / cost(program, cached, Rings::kOne);
+  report.predicted_latency_ms = predicted_latency_ms(program, *context, memory, measured_rates(*context, 1));
+  if (context->smaller()) {
+    const Program whole = in_one_ring(program);
+    const auto largest = ckks::Context::create(whole.parameters);
+    const double without = predicted_latency_ms(whole, *largest, memory, measured_rates(*context, 1));
+    report.saved_by_smaller_rings = 1 - report.predicted_latency_ms / without;
+  }
+  report.threads = thread_count();
+  const Rates& rates = measured_rates(*context, report.threads);
+  report.predicted_threads_ms = predicted_latency_ms(program, *context, memory, rates);
+  report.floor_ms = floor_of(program, *context, memory, rates).ms();
   return report;
 }
 
@@ -295,7 +313,7 @@ void set_rings(LoweringOptions& options, const RingChoice& rings, unsigned depth
   for (unsigned level = 0; level <= depth; ++level) {
     const unsigned ring = ring_of(rings.smaller, level);
     const unsigned special = ring == 0 ? rings.special_limbs : rings.smaller[ring - 1].special_limbs;
-    options.prices.emplace_back(level, special, ring_price(options.log_slots + 1, ring));
+    options.prices.emplace_back(level, special, options.log_slots + 1 - ring, options.log_slots + 1);
   }
 }
 

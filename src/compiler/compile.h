@@ -49,13 +49,16 @@ struct Report {
     double log_qp = 0, log_qp_limit = 0;
   };
   std::vector<Ring> smaller;
-  double saved_by_smaller_rings = 0;  ///< in parts of what the same operations would cost in the largest
+  double saved_by_smaller_rings = 0;  ///< in parts of what the same operations would take in the largest
   std::vector<unsigned> q_bits, p_bits;
   std::size_t key_switches = 0, rotation_keys = 0;
   std::size_t input_bytes = 0, result_bytes = 0, evaluation_key_bytes = 0, memory_bytes = 0;
   std::size_t encoded_weights = 0, kept_weights = 0;  ///< bytes: all of them; those that the memory budget lets stay
   double predicted_logit_error = 0;                   ///< standard deviation
-  double predicted_latency_ms = 0;                    ///< one thread
+  double predicted_latency_ms = 0;                    ///< on one thread
+  int threads = 1;                                    ///< that this process may use
+  double predicted_threads_ms = 0;                    ///< on so many
+  double floor_ms = 0;                                ///< of as many, see floor.h
 };
 std::ostream& operator<<(std::ostream& out, const Report& report);
 

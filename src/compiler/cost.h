@@ -1,39 +1,49 @@
-// What operations cost, counted in number-theoretic transforms of one limb of the full ring.
+// What operations cost, counted in number-theoretic transforms of one limb of the full ring: work (work.h) at rates
+// (rates.h).
 #pragma once
 
 #include <cstddef>
 
 #include "blindsight/ckks/linear_map.h"
+#include "blindsight/compiler/memory.h"
 #include "blindsight/compiler/program.h"
+#include "blindsight/compiler/rates.h"
 
 namespace blindsight::compiler {
 
-/// A transform in the ring that is so many steps smaller than one of degree 2^log_n, in transforms of that one.
-double ring_price(unsigned log_n, unsigned steps);
-
-/// Prices of the operations on ciphertexts of level + 1 limbs, with `special_limbs` primes in P; `ring`: of a
-/// transform.
+/// Prices of the operations on ciphertexts of level + 1 limbs, with `special_limbs` primes in P, in a ring of degree
+/// 2^log_n, at reference_rates(), in transforms of a ring of degree 2^log_unit: what layouts, splits and parameters are
+/// chosen by. Weights and keys are read from memory; where the unit's ring has degree 2^kPackedKeys or more, keys are
+/// packed.
 class LevelCost {
  public:
-  LevelCost(unsigned level, unsigned special_limbs, double ring = 1);
+  LevelCost(unsigned level, unsigned special_limbs, unsigned log_n, unsigned log_unit);
+  LevelCost(unsigned level, unsigned special_limbs, unsigned log_n = 14)
+      : LevelCost(level, special_limbs, log_n, log_n) {}
+  static constexpr unsigned kPackedKeys = 14;
   double decompose;      ///< ModUp of a polynomial: its digits over Q·P
   double mod_down;       ///< of a polynomial
   double switch_one;     ///< inner product of the digits with a key, and the automorphism of its result
   double product;        ///< ciphertext over Q·P times plaintext, added up
   double plain_product;  ///< over Q
+  double inner_sum;      ///< what a sum of such products costs beside them
+  double lay_out;        ///< a ciphertext over Q·P laid out for the inner sums that are made together
   double rescale;
-  double square;       ///< without its key switch
-  double key_limbs;    ///< limbs of a seeded key of this level, in limbs of the largest ring
+  double square;     ///< without its key switch
+  double key_limbs;  ///< limbs of a seeded key of this level, in limbs of the unit's ring
+  double giant;      ///< a giant step: from and to Q·P
+  double relinearise;
   double switch_ring;  ///< to this ring from the one of twice the degree
-  /// Of a ciphertext over Q to one over Q.
-  double key_switch() const { return decompose + switch_one + 2 * mod_down; }
-  /// A giant step or fold: from and to Q·P.
-  double giant() const { return mod_down + decompose + switch_one; }
+  /// So many folds of one ciphertext over Q·P, two of them from the same digits by three rotations.
+  double folds(std::size_t count) const;
   /// Encoding a plaintext of that period as it is needed, slots being those of the ring.
   double encode(std::size_t period, std::size_t slots) const;
 
  private:
-  double ring_, extended_;
+  double transforms_;  ///< of all limbs over Q·P
+  double embedding_;   ///< of all slots
+  double fold_round_;  ///< ModDown and digits
+  double fold_rotation_;
 };
 
 /// Rotations that applying a plan performs.
@@ -54,15 +64,8 @@ double map_cost(const LevelCost& price, const KeySwitchCount& count, std::size_t
 /// No plan with so many diagonals and folds costs less.
 double map_cost_at_least(const LevelCost& price, std::size_t diagonals, std::size_t folds);
 
-/// The rings that a program has, or only its largest.
-enum class Rings { kAll, kOne };
-/// Transforms that the program's ciphertext operations amount to; maps marked in `cached` have their weights at hand.
-double cost(const Program& program, const std::vector<bool>& cached, Rings rings = Rings::kAll);
-
-/// Nanoseconds that a transform of one limb takes on this machine, one thread: the least of several.
-double measure_transform_ns(const ckks::Context& context);
-
-/// One thread, at so many nanoseconds a transform.
-double predicted_latency_ms(const Program& program, const std::vector<bool>& cached, double transform_ns);
+/// The work of one run, at these rates and on as many threads as they are for.
+double predicted_latency_ms(const Program& program, const ckks::Context& context, const MemoryPlan& memory,
+                            const Rates& rates);
 
 }  // namespace blindsight::compiler

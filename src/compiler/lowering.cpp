@@ -6,7 +6,6 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -23,9 +22,11 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kBeam = 8;
+/// Where all maps are small, many states are cheap to follow, and many layouts of a first layer cost nearly the same.
+constexpr std::size_t kWideBeam = 16;
 constexpr std::size_t kBatch = 4;
 /// Steps of all covers of a stage, where cheaper candidates exist.
-constexpr double kStageWork = 2e8;
+constexpr double kStageWork = 1e9;
 /// Where every element stands once there is nothing to search: a step takes so much of one that does.
 constexpr double kForcedStep = 0.1;
 /// States whose latest stage costs so many times what the best one's does are not followed.
@@ -138,7 +139,7 @@ class Search {
   Lowered run() {
     std::vector<StatePtr> states = first_states();
     for (std::size_t s = 0; s < network_.stages.size(); ++s) {
-      states = step(states, s, s + 1 == network_.stages.size() ? 1 : kBeam);
+      states = step(states, s, s + 1 == network_.stages.size() ? 1 : beam());
       if (states.empty()) {
         throw UnsupportedModel("layer " + network_.stages[s].name + ": no layout found within 2^" +
                                std::to_string(kMaxLogCiphertexts) + " ciphertexts of 2^" +
@@ -168,6 +169,14 @@ class Search {
   }
   const LevelCost& price_of(std::size_t stage) const { return options_.prices[level_of(stage)]; }
 
+  std::size_t beam() const {
+    const auto small = [](const nn::Stage& stage) {
+      return std::all_of(stage.terms.begin(), stage.terms.end(),
+                         [](const nn::StageTerm& term) { return term.matrix.nonzeros() <= kSmallMap; });
+    };
+    return std::all_of(network_.stages.begin(), network_.stages.end(), small) ? kWideBeam : kBeam;
+  }
+
   /// The one with the most weights.
   const nn::StageTerm& main_term(std::size_t stage) const {
     const auto& terms = network_.stages[stage].terms;
@@ -177,7 +186,7 @@ class Search {
 
   std::vector<StatePtr> first_states() const;
   std::vector<std::shared_ptr<const Candidate>> candidates(const State& state, std::size_t stage) const;
-  using Cover = std::vector<CoveringDiagonal>;
+  using Cover = CoverCache::Cover;
   std::optional<Cover> cover_stage(const State& state, std::size_t stage, const Placement& placement, std::size_t limit,
                                    Weights weights, double work_limit);
   std::shared_ptr<State> extend(const Task& task, std::size_t stage, double cutoff, double work_limit);
@@ -196,9 +205,6 @@ class Search {
   std::vector<std::size_t> last_reader_;              // of every value
   std::vector<unsigned> last_log_period_;             // of every value: the least with which it is made or read
   std::vector<std::vector<std::uint64_t>> patterns_;  // of every stage's terms
-  using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
-  std::map<Key, Cover> known_;
-  std::mutex mutex_;
 };
 
 std::vector<StatePtr> Search::first_states() const {
@@ -274,18 +280,12 @@ std::optional<Search::Cover> Search::cover_stage(const State& state, std::size_t
   for (std::size_t t = 0; t < network_.stages[stage].terms.size(); ++t) {
     const nn::StageTerm& term = network_.stages[stage].terms[t];
     const Standing& from = read(state, term.value, stage);
-    const Key key{patterns_[stage][t], from.hash, placed};
+    const CoverCache::Key key{patterns_[stage][t], from.hash, placed};
     std::optional<Cover> part;
-    if (weights == Weights::kLeaveOut) {
-      const std::scoped_lock lock(mutex_);
-      if (const auto it = known_.find(key); it != known_.end()) part = it->second;
-    }
+    if (weights == Weights::kLeaveOut) part = options_.covers->find(key);
     if (!part) {
       part = cover(from.layout, *from.slots_of, term.matrix, placement, limit, weights, work_limit);
-      if (part && weights == Weights::kLeaveOut) {
-        const std::scoped_lock lock(mutex_);
-        known_.emplace(key, *part);
-      }
+      if (part && weights == Weights::kLeaveOut) options_.covers->add(key, *part);
     }
     if (!part || all.size() + part->size() > limit) return std::nullopt;
     for (CoveringDiagonal& d : *part) {
@@ -322,7 +322,7 @@ std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, doubl
         static_cast<double>(plan.terms.size()) * price.encode(placement.slots(), std::size_t{1} << log_slots(stage));
   }
   const LevelCost& next = options_.prices[level_of(stage) - 1];  // of its readers
-  state->cost += plan.outputs * (next.square + next.key_switch() + price.rescale);
+  state->cost += plan.outputs * (next.square + next.relinearise + price.rescale);
   const unsigned ring = ring_of_stage(stage);
   for (unsigned to = ring_of(options_.smaller, level_of(stage) - 1); to > ring; --to) {
     state->cost += plan.outputs * next.switch_ring;
@@ -505,6 +505,17 @@ unsigned choose_period(const nn::QuadraticNetwork& network, unsigned log_slots) 
 }
 
 }  // namespace
+
+std::optional<CoverCache::Cover> CoverCache::find(const Key& key) const {
+  const std::scoped_lock lock(mutex_);
+  const auto it = known_.find(key);
+  return it == known_.end() ? std::nullopt : std::optional(it->second);
+}
+
+void CoverCache::add(const Key& key, const Cover& cover) {
+  const std::scoped_lock lock(mutex_);
+  known_.emplace(key, cover);
+}
 
 unsigned ring_of(const std::vector<ckks::SmallerRing>& smaller, unsigned level) {
   return static_cast<unsigned>(

@@ -1,6 +1,11 @@
 // From sparse maps to diagonals: where every tensor stands, and with which rotations it gets there.
 #pragma once
 
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <tuple>
 #include <vector>
 
 #include "blindsight/compiler/cost.h"
@@ -37,6 +42,21 @@ struct Lowered {
   double cost = 0;  ///< in transforms of one limb, see cost.h
 };
 
+/// Covers without their weights, by what they depend on: further lowerings of a network need not search for them again.
+/// Thread-safe.
+class CoverCache {
+ public:
+  using Key =
+      std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;  ///< of the map, its input's layout, its placement
+  using Cover = std::vector<CoveringDiagonal>;
+  std::optional<Cover> find(const Key& key) const;
+  void add(const Key& key, const Cover& cover);
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<Key, Cover> known_;
+};
+
 struct LoweringOptions {
   unsigned log_slots = 0;                  ///< of the ring
   std::vector<ckks::SmallerRing> smaller;  ///< where maps go on in smaller rings
@@ -44,6 +64,7 @@ struct LoweringOptions {
   bool cached = true;                      ///< whether weights will be encoded beforehand
   std::size_t max_rotation_keys = 0;       ///< 0: no bound
   double max_key_limbs = 0;                ///< limbs of all rotation keys together, a wish; 0: none
+  std::shared_ptr<CoverCache> covers = std::make_shared<CoverCache>();
 };
 
 /// How many times smaller, in powers of two, the ring is in which maps of this level run: those whose highest level is

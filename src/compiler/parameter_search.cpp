@@ -321,13 +321,13 @@ bool may_fit(unsigned log_n, std::size_t depth) {
 
 namespace {
 
-/// Of a convolution's mix of operations, in transforms of the largest ring.
-double typical_price(unsigned level, unsigned special, double ring) {
+/// Of a convolution's mix of operations in a ring of degree 2^log_n, in transforms of the largest.
+double typical_price(unsigned level, unsigned special, unsigned log_n, unsigned log_largest) {
   constexpr double kHoisted = 16, kGiants = 16, kProducts = 200;
   constexpr double kKeyMemory = 0.5;  // what a limb of a key is worth in transforms
-  const LevelCost cost(level, special, ring);
-  return kHoisted * cost.switch_one + kGiants * cost.giant() + kProducts * cost.product +
-         kProducts * cost.encode(1, 2) + kKeyMemory * (kHoisted + kGiants) * cost.key_limbs;
+  const LevelCost cost(level, special, log_n, log_largest);
+  return kHoisted * cost.switch_one + kGiants * cost.giant + kProducts * cost.product + kProducts * cost.encode(1, 2) +
+         kKeyMemory * (kHoisted + kGiants) * cost.key_limbs;
 }
 
 }  // namespace
@@ -360,7 +360,7 @@ class RingSearch {
     const auto steps = static_cast<unsigned>(now_.smaller.size());
     const auto down_to = [&](unsigned level) {
       double sum = price;
-      for (unsigned l = level + 1; l <= top; ++l) sum += typical_price(l, special, ring_price(log_n_, steps));
+      for (unsigned l = level + 1; l <= top; ++l) sum += typical_price(l, special, log_n_ - steps, log_n_);
       return sum;
     };
     if (const double all = down_to(0); all < best_price_) {

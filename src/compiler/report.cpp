@@ -51,7 +51,8 @@ std::ostream& operator<<(std::ostream& stream, const Report& report) {
         << " of " << ring.log_qp_limit << " allowed\n";
   }
   if (!report.smaller.empty()) {
-    out << "                 " << 100 * report.saved_by_smaller_rings << " % less work than in the largest ring\n";
+    out << "                 " << 100 * report.saved_by_smaller_rings
+        << " % less work than in the largest ring alone\n";
   }
   out << "period           " << report.period << " slots\n";
   out << "security         128 bits: log2(QP) = " << report.log_q + report.log_p << " of " << report.log_qp_limit
@@ -62,7 +63,9 @@ std::ostream& operator<<(std::ostream& stream, const Report& report) {
   out << "result           " << bytes(report.result_bytes) << '\n';
   out << "server memory    " << bytes(report.memory_bytes) << ", " << bytes(report.kept_weights) << " of "
       << bytes(report.encoded_weights) << " of weights kept encoded\n";
-  out << "latency          about " << report.predicted_latency_ms << " ms on one thread\n";
+  out << "latency          about " << report.predicted_latency_ms << " ms on one thread";
+  if (report.threads > 1) out << ", " << report.predicted_threads_ms << " ms on " << report.threads;
+  out << "; no less than " << report.floor_ms << " ms\n";
   out << "precision        " << std::scientific << std::setprecision(1) << report.predicted_logit_error
       << " standard deviation of a logit's error (predicted)\n";
   return stream << out.str();

@@ -31,6 +31,7 @@ class Executor {
   /// program's.
   std::vector<ckks::Ciphertext> run(std::vector<ckks::Ciphertext> inputs, const ckks::EvaluationKeys& keys,
                                     std::vector<OpTime>* times = nullptr) const;
+  const ckks::Context& context() const { return *rings_.front()->context; }
   const compiler::Program& program() const { return *program_; }
   const compiler::MemoryPlan& memory() const { return memory_; }
 

@@ -1,0 +1,195 @@
+// The work of linear maps and of whole programs: what LinearMap and Executor do, step by step.
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <map>
+#include <set>
+#include <span>
+#include <tuple>
+
+#include "blindsight/ckks/map_schedule.h"
+#include "blindsight/ckks/map_weights.h"
+#include "blindsight/compiler/work.h"
+
+namespace blindsight::compiler {
+
+namespace {
+
+using Group = ckks::MapSchedule::Group;
+
+double real(std::size_t x) { return static_cast<double>(x); }
+
+Phase loop(Work work, std::size_t tasks) { return {work, tasks}; }
+
+void append(Phases& phases, const Phases& more) { phases.insert(phases.end(), more.begin(), more.end()); }
+
+class MapWork {
+ public:
+  MapWork(const LevelWork& at, const ckks::MapSchedule& schedule, std::span<const ckks::Diagonal> diagonals,
+          bool cached)
+      : at_(at),
+        schedule_(schedule),
+        diagonals_(diagonals),
+        cached_(cached),
+        words_(ckks::weight_words(schedule.period)) {}
+
+  Phases run() {
+    babies();
+    for (auto rest = std::span(schedule_.groups); !rest.empty();) {
+      const auto groups = rest.first(ckks::groups_together(rest, cached_));
+      rest = rest.subspan(groups.size());
+      sums(groups);
+    }
+    for (std::size_t g = 0; g < schedule_.groups.size(); ++g) {
+      giant(schedule_.groups[g]);
+      if (g + 1 == schedule_.groups.size() || schedule_.groups[g + 1].output != schedule_.groups[g].output) finish();
+    }
+    return std::move(phases_);
+  }
+
+ private:
+  void babies() {
+    for (const std::set<int>& babies : schedule_.babies) {
+      if (babies.empty()) continue;
+      const std::size_t rotations = babies.size() - babies.count(0);
+      if (rotations > 0) append(phases_, at_.decompose());
+      Work work = real(rotations) * total(at_.rotate_hoisted());
+      if (babies.contains(0)) work += total(at_.extend());
+      phases_.push_back(loop(work, babies.size() * at_.extended()));
+    }
+  }
+
+  std::size_t own_words(std::uint32_t weight) const {
+    return ckks::weight_words(diagonals_[schedule_.weights[weight].diagonal].period());
+  }
+
+  /// Weights encoded now: pairs of one size, modulo P both or neither.
+  void encode(const std::set<std::uint32_t>& weights) {
+    std::map<std::pair<std::size_t, bool>, std::size_t> kinds;
+    for (const std::uint32_t w : weights) ++kinds[{own_words(w), schedule_.weight_special[w] != 0}];
+    Work fourier, transforms;
+    for (const auto& [kind, count] : kinds) {
+      const auto& [words, special] = kind;
+      const std::size_t pairs = (count + 1) / 2, limbs = special ? at_.extended() : at_.limbs(), size = 2 * words;
+      fourier.embeddings += real(pairs) * butterflies(words);
+      transforms.butterflies += real(pairs * limbs) * butterflies(size);
+      transforms.passes += real((pairs + count / 2) * limbs * size);  // reduced, transformed, two taken apart
+    }
+    phases_.push_back(loop(fourier, (weights.size() + 1) / 2));
+    encoded_ = transforms;
+  }
+
+  void sums(std::span<const Group> groups) {
+    std::set<std::tuple<bool, std::uint32_t, int>> factors;
+    std::set<std::uint32_t> weights;
+    bool extended = false;
+    Work work;
+    const std::size_t special = at_.extended() - at_.limbs();
+    for (const Group& group : groups) {
+      extended |= group.extended;
+      std::size_t limbs = 0;  // of all its terms
+      for (const auto& term : group.terms) {
+        factors.emplace(group.extended, term.input, term.baby);
+        weights.insert(term.weight);
+        limbs += at_.limbs() + (group.extended && term.baby != 0 ? special : 0);
+      }
+      work.weight_products += real(2 * limbs * at_.n());
+      if (cached_) work.weight_words += real(limbs * words_);
+      work.sums += real(2 * (group.extended ? at_.extended() : at_.limbs()) * at_.n());
+    }
+    for (const auto& [is_extended, input, baby] : factors) {
+      work.packed += real(2 * (at_.limbs() + (is_extended && baby != 0 ? special : 0)) * at_.n());
+    }
+    if (!cached_) {
+      encode(weights);
+      work += encoded_;
+    }
+    phases_.push_back(loop(work, extended ? at_.extended() : at_.limbs()));
+  }
+
+  void giant(const Group& group) {
+    if (!group.extended && group.giant == 0) {
+      plain_ = true;
+    } else if (!group.extended) {
+      append(phases_, at_.decompose());
+      append(phases_, at_.rotate_hoisted());
+      add();
+    } else if (group.giant == 0) {
+      add();
+    } else {
+      extended_ = true;
+      append(phases_, at_.add_rotated());
+    }
+  }
+
+  /// To the output's sum over Q·P; the first is that sum.
+  void add() {
+    if (extended_) append(phases_, at_.add_extended());
+    extended_ = true;
+  }
+
+  void finish() {
+    if (!schedule_.rounds.empty() || extended_) {
+      if (plain_) {
+        append(phases_, at_.extend());
+        add();
+      }
+      for (const auto& round : schedule_.rounds) {
+        append(phases_, at_.mod_down(1));
+        append(phases_, at_.decompose());
+        for (const int fold : round) append(phases_, fold == 0 ? at_.add_extended() : at_.add_rotated_hoisted());
+      }
+      append(phases_, at_.mod_down(2));
+    }
+    plain_ = extended_ = false;
+  }
+
+  const LevelWork& at_;
+  const ckks::MapSchedule& schedule_;
+  std::span<const ckks::Diagonal> diagonals_;
+  bool cached_;
+  std::size_t words_;  // of a weight in a limb
+  Phases phases_;
+  Work encoded_;
+  bool plain_ = false, extended_ = false;  // what the present output has
+};
+
+}  // namespace
+
+std::vector<Phases> work_of(const Program& program, const ckks::Context& context, const MemoryPlan& memory) {
+  std::vector<Phases> all;
+  for (std::size_t i = 0; i < program.ops.size(); ++i) {
+    const Op& op = program.ops[i];
+    const ckks::ContextPtr ring = context.in_ring(op.ring);
+    const LevelWork at(ring->n(), op.level, static_cast<unsigned>(ring->special_limbs(op.level)), memory.key_form);
+    Phases phases;
+    switch (op.kind) {
+      case OpKind::kLinearMap: {
+        const Map& map = program.maps[op.operand];
+        const ckks::MapSchedule schedule(map.plan, map.diagonals, static_cast<std::uint32_t>(ring->slots()));
+        phases = MapWork(at, schedule, map.diagonals, memory.kept[i]).run();
+        break;
+      }
+      case OpKind::kSquare:
+        phases = at.square();
+        append(phases, at.relinearise());
+        break;
+      case OpKind::kRescale:
+        phases = LevelWork(ring->n(), op.level + 1, 1, memory.key_form).rescale();
+        break;
+      case OpKind::kAddVector:
+        if (!memory.kept[i]) phases = at.encode(ring->slots());
+        append(phases, at.add_vector());
+        break;
+      case OpKind::kSwitchRing:
+        phases = at.switch_ring();
+        break;
+      case OpKind::kDropLevel:
+        break;
+    }
+    all.push_back(std::move(phases));
+  }
+  return all;
+}
+
+}  // namespace blindsight::compiler
