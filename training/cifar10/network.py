@@ -1,0 +1,145 @@
+"""The architectures. `folded` turns a trained network into the shipped one: no batch norm, else the same."""
+
+import copy
+
+import torch
+from torch import nn
+
+from cnn.network import BOUND, CLASSES, SHIFT, SQUARE_WEIGHT
+
+from .helix import helical
+
+RESIDUAL_SHIFT = 0.7  # of a layer that ends a block: what is added brings a mean of its own
+
+
+class Square(torch.autograd.Function):
+    """a·u² + c with u = z + shift, channels innermost, u being cut off at ±BOUND.
+
+    z is N×H×W×C, shift H×W×C, a and c are C. The derivative passes the cut as if there were none, and pulls what lies
+    beyond it back: the gradient of a Huber penalty, `pull` times.
+    """
+
+    @staticmethod
+    def forward(context, z, shift, a, c, pull):
+        u = z + shift
+        context.save_for_backward(u, a)
+        context.pull = pull
+        cut = u.clamp(-BOUND, BOUND)
+        return cut.square_().mul_(a).add_(c)
+
+    @staticmethod
+    def backward(context, gradient):
+        u, a = context.saved_tensors
+        gradient = gradient.contiguous()
+        cut = u.clamp(-BOUND, BOUND)
+        scaled = gradient * cut
+        of_u = (u - cut).clamp_(-1, 1).mul_(context.pull).addcmul_(scaled, 2 * a)
+        positions = gradient.shape[1] * gradient.shape[2]
+        of_a = scaled.mul_(cut).view(len(u), -1).sum(0).view(positions, -1).sum(0)
+        of_c = gradient.view(len(u), -1).sum(0).view(positions, -1).sum(0)
+        return of_u, of_u.sum(0), of_a, of_c, None
+
+
+class Layer(nn.Module):
+    """A convolution, a batch norm, a shift for each position and channel, what a residual connection adds, and a·u² + c.
+
+    Only u is squared, so any quadratic (but a line) of the normalised value can be learned. While training, u is
+    bounded. Otherwise it is not, and is kept to be looked at.
+    """
+
+    def __init__(self, inputs, outputs, side, stride=1, halves=False, shift=SHIFT):
+        super().__init__()
+        self.halves = halves
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, bias=False)
+        self.norm = nn.BatchNorm2d(outputs, affine=False)
+        self.shift = nn.Parameter(torch.full((side, side, outputs), shift))
+        self.a = nn.Parameter(torch.full((outputs,), SQUARE_WEIGHT))
+        self.c = nn.Parameter(torch.full((outputs,), -SQUARE_WEIGHT * (1 + SHIFT**2)))
+        self.pull = 0.0
+        self.u = None
+
+    @torch.no_grad()
+    def fold(self):
+        """Moves the batch norm into the convolution and the shift."""
+        scale = (self.norm.running_var + self.norm.eps).rsqrt()
+        self.conv.weight.mul_(scale.view(-1, 1, 1, 1))
+        self.shift.sub_(self.norm.running_mean * scale)
+        self.norm = nn.Identity()
+
+    def forward(self, x, added=None):
+        z = self.norm(self.conv(helical(x, self.halves))).float()
+        if added is not None:
+            z = z + added
+        if self.training:
+            z = z.permute(0, 2, 3, 1)
+            return Square.apply(z, self.shift, self.a, self.c, self.pull / len(z)).permute(0, 3, 1, 2)
+        self.u = z + self.shift.permute(2, 0, 1)
+        return self.a.view(-1, 1, 1) * (self.u * self.u) + self.c.view(-1, 1, 1)
+
+
+def space_to_depth(images):
+    """N×C×2H×2W as N×4C×H×W; the two parities of rows and columns are the slow channel axes."""
+    count, channels, height, width = images.shape
+    blocks = images.reshape(count, channels, height // 2, 2, width // 2, 2)
+    return blocks.permute(0, 3, 5, 1, 2, 4).reshape(count, 4 * channels, height // 2, width // 2)
+
+
+class Network(nn.Module):
+    def layers(self):
+        """In the order of evaluation."""
+        return [module for module in self.modules() if isinstance(module, Layer)]
+
+    def entering_squares(self):
+        """What the last batch had before each square."""
+        return [layer.u for layer in self.layers()]
+
+    def largest(self):
+        """The largest magnitude before a square, over the last batch."""
+        return max(u.abs().max().item() for u in self.entering_squares())
+
+    def set_pull(self, pull):
+        """While training, every value of an image costs `pull` times the Huber function of what lies beyond BOUND."""
+        for layer in self.layers():
+            layer.pull = pull
+
+    def folded(self):
+        shipped = copy.deepcopy(self).eval()
+        for layer in shipped.layers():
+            layer.fold()
+        return shipped
+
+
+class FastNet(Network):
+    """Space-to-depth, `width` channels at 16×16, `deep` channels at 8×8, all borders helical.
+
+    3 + 2·blocks + 2·deep_blocks linear maps, the classifier with its mean over all positions counted.
+    """
+
+    input_shape = (3, 32, 32)
+
+    def __init__(self, width, deep, blocks, deep_blocks):
+        super().__init__()
+        self.stem = Layer(12, width, 16)
+        self.blocks = nn.ModuleList(Block(width, 16) for _ in range(blocks))
+        self.down = Layer(width, deep, 8, stride=2)
+        self.deep_blocks = nn.ModuleList(Block(deep, 8, halves=True) for _ in range(deep_blocks))
+        self.fc = nn.Linear(deep, CLASSES)
+
+    def forward(self, image):
+        x = self.stem(space_to_depth(image).contiguous(memory_format=torch.channels_last))
+        for block in self.blocks:
+            x = block(x)
+        x = self.down(x)
+        for block in self.deep_blocks:
+            x = block(x)
+        return self.fc(x.mean((2, 3)))
+
+
+class Block(nn.Module):
+    def __init__(self, channels, side, halves=False):
+        super().__init__()
+        self.first = Layer(channels, channels, side, halves=halves)
+        self.second = Layer(channels, channels, side, halves=halves, shift=RESIDUAL_SHIFT)
+
+    def forward(self, x):
+        return self.second(self.first(x), x)
