@@ -49,7 +49,7 @@ class Layer(nn.Module):
 
     def __init__(self, inputs, outputs, side, stride=1, halves=False, shift=SHIFT):
         super().__init__()
-        self.halves = halves
+        self.half = inputs // 2 if halves else 0
         self.conv = nn.Conv2d(inputs, outputs, 3, stride, bias=False)
         self.norm = nn.BatchNorm2d(outputs, affine=False)
         self.shift = nn.Parameter(torch.full((side, side, outputs), shift))
@@ -67,11 +67,11 @@ class Layer(nn.Module):
         self.norm = nn.Identity()
 
     def forward(self, x, added=None):
-        z = self.norm(self.conv(helical(x, self.halves))).float()
+        z = self.norm(self.conv(helical(x, self.half)))
         if added is not None:
             z = z + added
         if self.training:
-            z = z.permute(0, 2, 3, 1)
+            z = z.float().permute(0, 2, 3, 1)
             return Square.apply(z, self.shift, self.a, self.c, self.pull / len(z)).permute(0, 3, 1, 2)
         self.u = z + self.shift.permute(2, 0, 1)
         return self.a.view(-1, 1, 1) * (self.u * self.u) + self.c.view(-1, 1, 1)
@@ -79,9 +79,9 @@ class Layer(nn.Module):
 
 def space_to_depth(images):
     """N×C×2H×2W as N×4C×H×W; the two parities of rows and columns are the slow channel axes."""
-    count, channels, height, width = images.shape
-    blocks = images.reshape(count, channels, height // 2, 2, width // 2, 2)
-    return blocks.permute(0, 3, 5, 1, 2, 4).reshape(count, 4 * channels, height // 2, width // 2)
+    _, channels, height, width = images.shape
+    blocks = images.reshape(-1, channels, height // 2, 2, width // 2, 2)
+    return blocks.permute(0, 3, 5, 1, 2, 4).reshape(-1, 4 * channels, height // 2, width // 2)
 
 
 class Network(nn.Module):

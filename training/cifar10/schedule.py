@@ -13,6 +13,10 @@ class Schedule:
     def begin_decay(self, steps):
         self.decay, self.last = steps, self.taken + steps
 
+    def decayed(self):
+        """Steps taken at a falling rate."""
+        return max(0, self.taken - (self.last - self.decay))
+
     def factor(self):
         left = self.last - self.taken
         return max(0.0, min((self.taken + 1) / self.warm_up, left / self.decay, 1.0))

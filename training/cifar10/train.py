@@ -39,11 +39,11 @@ def norms(network):
 
 
 class Trainer(Resumable):
-    """One training run of one recipe on one split. `decay`, in epochs, ends it from where its checkpoint stands."""
+    """One training run of one recipe on one split."""
 
     counters = ("epoch", "seconds")
 
-    def __init__(self, recipe, train, seed, checkpoint, data, device="cpu", decay=None):
+    def __init__(self, recipe, train, seed, checkpoint, data, device="cpu"):
         torch.manual_seed(seed)
         self.recipe, self.checkpoint, self.device = recipe, checkpoint, device
         self.images = torch.from_numpy(train.images.copy()).to(device)
@@ -62,6 +62,14 @@ class Trainer(Resumable):
         self.epoch, self.seconds = 0, 0.0
         if checkpoint.exists():
             self.restore()
+
+    def end_within(self, epochs):
+        """Lets the learning rate fall from here on, or goes on with what did so before. The run itself is not touched."""
+        self.checkpoint = self.checkpoint.with_name(f"{self.checkpoint.stem}-decay{epochs}.pt")
+        if self.checkpoint.exists():
+            self.restore()
+        else:
+            self.schedule.begin_decay(epochs * self.steps)
 
     def autocast(self):
         return torch.autocast(torch.device(self.device).type, torch.bfloat16)
@@ -116,33 +124,30 @@ class Trainer(Resumable):
             accuracy, largest, largest_corrupted = self.examine(validation)
             print(f"epoch {self.epoch:4d}  {self.seconds:6.0f} s  lr {self.optimizer.param_groups[0]['lr']:.4f}  "
                   f"loss {torch.stack(losses).mean():.4f}  trained {100 * torch.stack(rights).mean():.2f}  "
-                  f"validation {accuracy:.2f}  largest {largest:.1f}, corrupted {largest_corrupted:.3g}", flush=True)
+                  f"validation {accuracy:.2f}  largest {largest:.3g}, corrupted {largest_corrupted:.3g}", flush=True)
         return self.result()
 
     @torch.no_grad()
     def examine(self, validation):
         """Accuracy of the averaged network on the validation images, its largest values there and on corrupted ones."""
-        shipped, right, largest, largest_corrupted = self.result().folded(), 0, 0.0, 0.0
+        shipped, right, largest = self.result().folded(), 0, 0.0
         images, labels = (torch.from_numpy(part.copy()).to(self.device) for part in (validation.images, validation.labels))
         for chosen in torch.arange(len(labels), device=self.device).split(EVALUATION_BATCH):
             clean = pixels(images[chosen])
             right += (shipped(normalised(clean, self.recipe.dataset)).argmax(1) == labels[chosen]).sum().item()
             largest = max(largest, shipped.largest())
-            if largest_corrupted == 0:
-                shipped(normalised(corrupted(clean), self.recipe.dataset))
-                largest_corrupted = shipped.largest()
-        return 100 * right / len(labels), largest, largest_corrupted
+        with torch.random.fork_rng():
+            shipped(normalised(corrupted(clean), self.recipe.dataset))
+        return 100 * right / len(labels), largest, shipped.largest()
 
     @torch.no_grad()
     def result(self):
         """The averaged network with batch norm statistics of its own, from cropped images, values being bounded."""
-        random = torch.get_rng_state()
         network = copy.deepcopy(self.averaged).train()
         for norm in norms(network):
             norm.reset_running_stats()
             norm.momentum = None
-        with self.autocast():
+        with torch.random.fork_rng(), self.autocast():
             for batch in self.images[torch.randperm(len(self.images))[:SETTLING_IMAGES]].split(EVALUATION_BATCH):
                 network(normalised(pixels(crop(batch, self.recipe.margin)), self.recipe.dataset))
-        torch.set_rng_state(random)
         return network.eval()
