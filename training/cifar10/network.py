@@ -47,10 +47,11 @@ class Layer(nn.Module):
     bounded. Otherwise it is not, and is kept to be looked at.
     """
 
-    def __init__(self, inputs, outputs, side, stride=1, halves=False, shift=SHIFT):
+    def __init__(self, inputs, outputs, side, stride=1, border="helical", shift=SHIFT):
         super().__init__()
-        self.half = inputs // 2 if halves else 0
-        self.conv = nn.Conv2d(inputs, outputs, 3, stride, bias=False)
+        self.helical = border != "zero"
+        self.half = inputs // 2 if border == "halves" else 0
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, 0 if self.helical else 1, bias=False)
         self.norm = nn.BatchNorm2d(outputs, affine=False)
         self.shift = nn.Parameter(torch.full((side, side, outputs), shift))
         self.a = nn.Parameter(torch.full((outputs,), SQUARE_WEIGHT))
@@ -67,7 +68,7 @@ class Layer(nn.Module):
         self.norm = nn.Identity()
 
     def forward(self, x, added=None):
-        z = self.norm(self.conv(helical(x, self.half)))
+        z = self.norm(self.conv(helical(x, self.half) if self.helical else x))
         if added is not None:
             z = z + added
         if self.training:
@@ -82,6 +83,38 @@ def space_to_depth(images):
     _, channels, height, width = images.shape
     blocks = images.reshape(-1, channels, height // 2, 2, width // 2, 2)
     return blocks.permute(0, 3, 5, 1, 2, 4).reshape(-1, 4 * channels, height // 2, width // 2)
+
+
+class Shortcut(nn.Module):
+    """What a block adds where it changes shape: every second position, mixed over the channels."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        self.norm = nn.BatchNorm2d(outputs, affine=False)
+
+    @torch.no_grad()
+    def fold(self):
+        scale = (self.norm.running_var + self.norm.eps).rsqrt()
+        self.conv.weight.mul_(scale.view(-1, 1, 1, 1))
+        self.conv.bias = nn.Parameter(-self.norm.running_mean * scale)
+        self.norm = nn.Identity()
+
+    def forward(self, x):
+        return self.norm(self.conv(x))
+
+
+class Block(nn.Module):
+    """Two layers with a residual connection around them, which ends before the second square."""
+
+    def __init__(self, inputs, outputs, side, stride=1, border="helical"):
+        super().__init__()
+        self.first = Layer(inputs, outputs, side, stride, border)
+        self.second = Layer(outputs, outputs, side, 1, border, RESIDUAL_SHIFT)
+        self.shortcut = nn.Identity() if stride == 1 else Shortcut(inputs, outputs, stride)
+
+    def forward(self, x):
+        return self.second(self.first(x), self.shortcut(x))
 
 
 class Network(nn.Module):
@@ -104,8 +137,9 @@ class Network(nn.Module):
 
     def folded(self):
         shipped = copy.deepcopy(self).eval()
-        for layer in shipped.layers():
-            layer.fold()
+        for module in shipped.modules():
+            if isinstance(module, (Layer, Shortcut)):
+                module.fold()
         return shipped
 
 
@@ -120,9 +154,9 @@ class FastNet(Network):
     def __init__(self, width, deep, blocks, deep_blocks):
         super().__init__()
         self.stem = Layer(12, width, 16)
-        self.blocks = nn.ModuleList(Block(width, 16) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(width, width, 16) for _ in range(blocks))
         self.down = Layer(width, deep, 8, stride=2)
-        self.deep_blocks = nn.ModuleList(Block(deep, 8, halves=True) for _ in range(deep_blocks))
+        self.deep_blocks = nn.ModuleList(Block(deep, deep, 8, border="halves") for _ in range(deep_blocks))
         self.fc = nn.Linear(deep, CLASSES)
 
     def forward(self, image):
@@ -135,11 +169,25 @@ class FastNet(Network):
         return self.fc(x.mean((2, 3)))
 
 
-class Block(nn.Module):
-    def __init__(self, channels, side, halves=False):
-        super().__init__()
-        self.first = Layer(channels, channels, side, halves=halves)
-        self.second = Layer(channels, channels, side, halves=halves, shift=RESIDUAL_SHIFT)
+class ResNet(Network):
+    """The CIFAR-10 ResNet of He et al. 2016 (section 4.2) with 6·blocks + 2 layers and quadratic activations."""
 
-    def forward(self, x):
-        return self.second(self.first(x), x)
+    input_shape = (3, 32, 32)
+
+    def __init__(self, width, blocks):
+        super().__init__()
+        self.stem = Layer(3, width, 32, border="zero")
+        self.blocks = nn.ModuleList()
+        inputs = width
+        for stage in range(3):
+            for block in range(blocks):
+                outputs, stride = width << stage, 2 if stage > 0 and block == 0 else 1
+                self.blocks.append(Block(inputs, outputs, 32 >> stage, stride, "zero"))
+                inputs = outputs
+        self.fc = nn.Linear(inputs, CLASSES)
+
+    def forward(self, image):
+        x = self.stem(image)
+        for block in self.blocks:
+            x = block(x)
+        return self.fc(x.mean((2, 3)))

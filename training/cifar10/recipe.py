@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .network import FastNet
+from .network import FastNet, ResNet
 
 
 @dataclass(frozen=True)
@@ -32,4 +32,5 @@ class Recipe:
 
 RECIPES = {
     "fast-cifar10": Recipe(FastNet, (64, 256, 2, 1)),
+    "resnet20-cifar10": Recipe(ResNet, (16, 3)),
 }
