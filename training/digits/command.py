@@ -10,6 +10,7 @@ import torch
 
 from .data import FOLDS
 
+PREVIEW_IMAGES = 1000  # a preview's ranges are over these
 ROOM = Path(__file__).resolve().parents[1]
 
 
@@ -60,11 +61,12 @@ def publish(kit, name, options):
                       "(the k-th image of a class is in fold k mod 5); fold 0 is held out")
 
     shipped = network.folded()
+    measured = training.take(slice(PREVIEW_IMAGES)) if options.preview else training
     options.models.mkdir(parents=True, exist_ok=True)
     kit.write_onnx(shipped, options.models / f"{name}.onnx")
     kit.write_card(options.models / f"{name}.json", name, recipe,
                    kit.provenance(trainer, options.seed, trained_on), figures, evaluation,
-                   *kit.extents(shipped, training, recipe.dataset))
+                   *kit.extents(shipped, measured, recipe.dataset))
     print(f"{name}: {figures}", flush=True)
 
 
