@@ -25,17 +25,34 @@ def windows(x, size, strides):
     return np.lib.stride_tricks.sliding_window_view(x, size, axis=(2, 3))[:, :, ::strides[0], ::strides[1]]
 
 
-def conv(x, weight, bias, strides, pads):
+def conv(x, weight, bias=0.0, *, strides, pads):
     x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
     seen = windows(x, weight.shape[2:], strides)
-    return np.einsum("nchwij,ocij->nohw", seen, weight, optimize=True) + bias.reshape(1, -1, 1, 1)
+    return np.einsum("nchwij,ocij->nohw", seen, weight, optimize=True) + np.reshape(bias, (1, -1, 1, 1))
+
+
+def move(kind, inputs, attributes):
+    """The output of a node that only moves elements; None if it is of another kind."""
+    if kind == "Reshape":
+        return inputs[0].reshape([inputs[0].shape[i] if size == 0 else size for i, size in enumerate(inputs[1].astype(int))])
+    if kind == "Transpose":
+        return inputs[0].transpose(attributes["perm"])
+    if kind == "Concat":
+        return np.concatenate(inputs, attributes["axis"])
+    if kind == "Slice":
+        starts, ends, axes, steps = (part.astype(int) for part in inputs[1:])
+        chosen = [slice(None)] * inputs[0].ndim
+        for start, end, axis, step in zip(starts, ends, axes, steps):
+            chosen[axis] = slice(start, end, step)
+        return inputs[0][tuple(chosen)]
+    return None
 
 
 def apply(node, inputs, attributes):
     """The output of a node; refuses any operator that a shipped network must not have."""
     kind = node.op_type
     if kind == "Conv" and attributes["group"] == 1 and attributes["dilations"] == [1, 1]:
-        return conv(*inputs, attributes["strides"], attributes["pads"])
+        return conv(*inputs, strides=attributes["strides"], pads=attributes["pads"])
     if kind == "AveragePool" and not any(attributes.get("pads", [])) and not attributes.get("ceil_mode"):
         return windows(inputs[0], attributes["kernel_shape"], attributes["strides"]).mean((4, 5))
     if kind == "Mul":
@@ -46,6 +63,15 @@ def apply(node, inputs, attributes):
         return inputs[0].reshape(len(inputs[0]), -1)
     if kind == "Gemm" and attributes.get("transB") == 1:
         return inputs[0] @ inputs[1].T + inputs[2]
+    if kind == "ReduceMean" and attributes["axes"] == [2, 3]:
+        return inputs[0].mean((2, 3), keepdims=bool(attributes["keepdims"]))
+    if kind == "Identity":
+        return inputs[0]
+    if kind == "Constant":
+        return numpy_helper.to_array(attributes["value"])
+    moved = move(kind, inputs, attributes)
+    if moved is not None:
+        return moved
     raise ValueError(f"unexpected node {node.name} of type {kind}")
 
 

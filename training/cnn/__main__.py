@@ -16,5 +16,6 @@ def extents(shipped, training, dataset):
 
 if __name__ == "__main__":
     main(Kit(name="cnn", description=__doc__, datasets="mnist/ fashion-mnist/ kmnist/ cifar-10/", recipes=RECIPES,
-             load=load, is_cross_validated=is_cross_validated, trainer=Trainer, accuracy=evaluate,
+             load=load, is_cross_validated=is_cross_validated, accuracy=evaluate,
+             trainer=lambda recipe, train, options, checkpoint: Trainer(recipe, train, options.seed, checkpoint),
              write_onnx=write_onnx, write_card=write_card, provenance=provenance, extents=extents))

@@ -7,16 +7,17 @@ import torch.nn.functional as F
 def crop(images, margin):
     """Shifts every image by up to `margin` pixels; black comes in from outside the frame."""
     count, channels, height, width = images.shape
+    on = images.device
     padded = F.pad(images, (margin,) * 4)
-    rows = torch.randint(0, 2 * margin + 1, (count, 1)) + torch.arange(height)
-    cols = torch.randint(0, 2 * margin + 1, (count, 1)) + torch.arange(width)
-    which = torch.arange(count).view(-1, 1, 1, 1)
-    return padded[which, torch.arange(channels).view(1, -1, 1, 1), rows[:, None, :, None], cols[:, None, None, :]]
+    rows = torch.randint(0, 2 * margin + 1, (count, 1), device=on) + torch.arange(height, device=on)
+    cols = torch.randint(0, 2 * margin + 1, (count, 1), device=on) + torch.arange(width, device=on)
+    which, channel = torch.arange(count, device=on).view(-1, 1, 1, 1), torch.arange(channels, device=on).view(1, -1, 1, 1)
+    return padded[which, channel, rows[:, None, :, None], cols[:, None, None, :]]
 
 
 def mirror(images):
     """Mirrors a random half of the images, left to right."""
-    return torch.where(torch.rand(len(images), 1, 1, 1) < 0.5, images, images.flip(3))
+    return torch.where(torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5, images, images.flip(3))
 
 
 def cutout(images, side):

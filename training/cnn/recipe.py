@@ -30,7 +30,7 @@ class Recipe:
 
 RECIPES = {
     "lenet-mnist": Recipe("mnist", LeNet, (16, 32, 64), 8, DIGITS, pull=0.01, bfloat16=True),
-    "lenet-fashion": Recipe("fashion-mnist", LeNet, (24, 48, 64), 10, CLOTHES, pull=0.01, bfloat16=True),
+    "lenet-fashion": Recipe("fashion-mnist", LeNet, (24, 48, 64), 30, CLOTHES, pull=0.01, bfloat16=True),
     "lenet-kmnist": Recipe("kmnist", LeNet, (16, 32, 64), 24, KANA, pull=0.01, bfloat16=True),
     "cnn-cifar10": Recipe("cifar-10", ColourNet, (32, 64), 48, bfloat16=True),
 }

@@ -11,7 +11,7 @@ class Resumable:
     counters = ("epoch", "seconds")
 
     def restore(self):
-        state = torch.load(self.checkpoint)
+        state = torch.load(self.checkpoint, map_location="cpu")
         if state["recipe"] != self.recipe:
             raise SystemExit(f"{self.checkpoint} belongs to other settings; move it away to train anew")
         for part in PARTS:

@@ -45,9 +45,9 @@ def write_card(path, name, recipe, provenance, accuracy, evaluation, extent):
     path.write_text(json.dumps(card, indent=2) + "\n")
 
 
-def provenance(recipe, seed, seconds, trained_on):
-    return (f"training/digits, seed {seed}, {recipe.epochs} epochs of {trained_on}, "
-            f"PyTorch {torch.__version__} on one thread of {processor()}, {seconds / 60:.1f} min")
+def provenance(trainer, seed, trained_on):
+    return (f"training/digits, seed {seed}, {trainer.epoch} epochs of {trained_on}, "
+            f"PyTorch {torch.__version__} on one thread of {processor()}, {trainer.seconds / 60:.1f} min")
 
 
 def processor():

@@ -90,4 +90,7 @@ class Trainer(Resumable):
                 self.save()
                 print(f"epoch {self.epoch:4d}  {self.seconds:6.0f} s  validation "
                       f"{accuracy(self.averaged, validation, self.recipe.dataset):.2f}", flush=True)
+        return self.result()
+
+    def result(self):
         return self.averaged.eval()

@@ -1,0 +1,34 @@
+"""python3 -m cifar10 [NAME...]: trains networks of the zoo and writes their ONNX files and cards."""
+
+from cnn.data import load
+from cnn.export import write_card, write_onnx
+from cnn.train import evaluate
+from digits.command import Kit, main
+
+from .export import extents, provenance
+from .recipe import RECIPES
+from .train import Trainer
+
+
+def accuracy(network, split, dataset):
+    return evaluate(network.cpu(), split, dataset)
+
+
+def add_arguments(parser):
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--decay", type=int, metavar="EPOCHS", help="let the learning rate fall to zero over so many "
+                        "epochs, from the last checkpoint on, which itself is left as it is")
+
+
+def trainer(recipe, training, options, checkpoint):
+    made = Trainer(recipe, training, options.seed, checkpoint, options.data, options.device)
+    if options.decay:
+        made.end_within(options.decay)
+    return made
+
+
+if __name__ == "__main__":
+    main(Kit(name="cifar10", description=__doc__, datasets="cifar-10/ models/", recipes=RECIPES, load=load,
+             is_cross_validated=lambda data, dataset: False, trainer=trainer, accuracy=accuracy,
+             write_onnx=write_onnx, write_card=write_card, provenance=provenance, extents=extents,
+             add_arguments=add_arguments))

@@ -1,0 +1,32 @@
+"""What the card of a trained network says about it."""
+
+import torch
+
+from cnn.export import ranges
+from digits.export import processor
+
+from .corrupt import corrupted
+from .train import pixels
+
+CORRUPTED_IMAGES = 10000
+
+
+def hardware(device):
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} threads of {processor()}"
+
+
+def provenance(trainer, seed, trained_on):
+    decayed = trainer.schedule.decayed() // trainer.steps
+    return (f"training/cifar10, seed {seed}, {trainer.epoch} epochs of {trained_on}, the last {decayed} at a falling "
+            f"learning rate, {trainer.recipe.teacher} as teacher, PyTorch {torch.__version__} on "
+            f"{hardware(trainer.device)}, {trainer.seconds / 60:.0f} min")
+
+
+def extents(shipped, training, dataset):
+    """Largest magnitudes over the images trained on, and over corrupted ones."""
+    torch.manual_seed(0)
+    images = torch.from_numpy(training.images.copy())
+    chosen = images[torch.randperm(len(images))[:CORRUPTED_IMAGES]]
+    return ranges(shipped, images, dataset), ranges(shipped, corrupted(pixels(chosen)), dataset)

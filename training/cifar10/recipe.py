@@ -1,0 +1,36 @@
+"""What is trained, and how."""
+
+from dataclasses import dataclass
+
+from .network import FastNet, ResNet
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """SGD with Nesterov momentum; weight decay on the weights of convolutions and of the dense layer alone.
+
+    The learning rate rises for `warm_up` epochs, stays, and falls to zero over the last `decay` of `epochs`, or
+    whenever the command line says so.
+    """
+
+    network: type
+    sizes: tuple
+    epochs: int = 200
+    decay: int = 40
+    warm_up: int = 1
+    learning_rate: float = 0.1
+    weight_decay: float = 5e-4
+    batch: int = 128
+    margin: int = 4  # pixels by which images are shifted at most
+    pull: float = 0.05  # weight of the penalty on values that leave the bounds
+    smoothing: float = 0.05
+    teacher: str = "models/resnet20-relu-lowmem.onnx"  # in the folder of the data sets
+    distillation: float = 0.7  # weight of the teacher's answer, the label having the rest
+    temperature: float = 3.0
+    dataset: str = "cifar-10"
+
+
+RECIPES = {
+    "fast-cifar10": Recipe(FastNet, (64, 256, 2, 1)),
+    "resnet20-cifar10": Recipe(ResNet, (16, 3)),
+}

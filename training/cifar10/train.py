@@ -1,0 +1,153 @@
+"""The training loop: data and augmentation on the device, resumable from its last checkpoint."""
+
+import copy
+import time
+
+import torch
+import torch.nn.functional as F
+
+from cnn.augment import crop, mirror
+from cnn.data import MEAN_STD
+from cnn.train import set_norms
+from digits.checkpoint import Resumable
+from digits.train import average
+
+from .corrupt import corrupted
+from .schedule import Schedule
+from .teacher import Teacher
+
+AVERAGE_DECAY = 0.9985
+MOMENTUM = 0.9
+GRADIENT_NORM = 1.0
+CORRUPTED_STEPS, CORRUPTED_IMAGES = 4, 32  # every so many steps, the range of so many corrupted images is bounded too
+SETTLING_IMAGES = 10000
+EVALUATION_BATCH = 500
+
+
+def pixels(images):
+    """Bytes as floats in [0, 1]."""
+    return images.float() / 255
+
+
+def normalised(images, dataset):
+    mean, std = (torch.tensor(values, device=images.device).view(1, -1, 1, 1) for values in MEAN_STD[dataset])
+    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def norms(network):
+    return [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+
+
+class Trainer(Resumable):
+    """One training run of one recipe on one split."""
+
+    counters = ("epoch", "seconds")
+
+    def __init__(self, recipe, train, seed, checkpoint, data, device="cpu"):
+        torch.manual_seed(seed)
+        self.recipe, self.checkpoint, self.device = recipe, checkpoint, device
+        self.images = torch.from_numpy(train.images.copy()).to(device)
+        self.labels = torch.from_numpy(train.labels).to(device)
+        self.network = recipe.network(*recipe.sizes).to(device, memory_format=torch.channels_last)
+        self.network.set_pull(recipe.pull)
+        self.averaged = copy.deepcopy(self.network)
+        self.teacher = Teacher(data / recipe.teacher, device) if recipe.distillation else None
+        decaying = [p for p in self.network.parameters() if p.dim() in (2, 4)]
+        rest = [p for p in self.network.parameters() if p.dim() not in (2, 4)]
+        self.optimizer = torch.optim.SGD([{"params": decaying, "weight_decay": recipe.weight_decay}, {"params": rest}],
+                                         lr=recipe.learning_rate, momentum=MOMENTUM, nesterov=True)
+        self.steps = len(train) // recipe.batch
+        self.schedule = Schedule(self.optimizer, recipe.warm_up * self.steps, recipe.epochs * self.steps,
+                                 recipe.decay * self.steps)
+        self.epoch, self.seconds = 0, 0.0
+        if checkpoint.exists():
+            self.restore()
+
+    def end_within(self, epochs):
+        """Lets the learning rate fall from here on, or goes on with what did so before. The run itself is not touched."""
+        self.checkpoint = self.checkpoint.with_name(f"{self.checkpoint.stem}-decay{epochs}.pt")
+        if self.checkpoint.exists():
+            self.restore()
+        else:
+            self.schedule.begin_decay(epochs * self.steps)
+
+    def autocast(self):
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
+
+    def loss(self, images, labels):
+        """Of images in [0, 1]: against the labels, and against what the teacher says."""
+        recipe = self.recipe
+        with self.autocast():
+            answer = self.teacher(images) if self.teacher else None
+            logits = self.network(normalised(images, recipe.dataset)).float()
+        of_labels = F.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
+        if answer is None:
+            return of_labels, logits
+        soft = F.kl_div(F.log_softmax(logits / recipe.temperature, 1), F.log_softmax(answer / recipe.temperature, 1),
+                        reduction="batchmean", log_target=True) * recipe.temperature**2
+        return torch.lerp(of_labels, soft, recipe.distillation), logits
+
+    def range_loss(self, images):
+        """Zero, but its derivative bounds the values of corrupted images, from which the batch norms do not learn."""
+        set_norms(self.network, False)
+        with self.autocast():
+            logits = self.network(normalised(corrupted(images), self.recipe.dataset))
+        set_norms(self.network, True)
+        return 0 * logits.float().sum()
+
+    def step(self, chosen):
+        recipe, taken = self.recipe, self.schedule.taken
+        images, labels = mirror(pixels(crop(self.images[chosen], recipe.margin))), self.labels[chosen]
+        loss, logits = self.loss(images, labels)
+        total = loss
+        if self.epoch > 0 and taken % CORRUPTED_STEPS == 0:
+            total = loss + self.range_loss(images[:CORRUPTED_IMAGES])
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
+        self.optimizer.step()
+        average(self.averaged, self.network, min(AVERAGE_DECAY, (1 + taken) / (10 + taken)))
+        self.schedule.step()
+        return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
+
+    def run(self, validation):
+        """Trains to the end of the schedule and returns the averaged network."""
+        batch = self.recipe.batch
+        while self.schedule.taken < self.schedule.last:
+            started = time.monotonic()
+            self.network.train()
+            order = torch.randperm(len(self.labels), device=self.device)
+            losses, rights = zip(*(self.step(order[i:i + batch]) for i in range(0, len(order) - batch + 1, batch)))
+            self.epoch += 1
+            self.seconds += time.monotonic() - started
+            self.save()
+            accuracy, largest, largest_corrupted = self.examine(validation)
+            print(f"epoch {self.epoch:4d}  {self.seconds:6.0f} s  lr {self.optimizer.param_groups[0]['lr']:.4f}  "
+                  f"loss {torch.stack(losses).mean():.4f}  trained {100 * torch.stack(rights).mean():.2f}  "
+                  f"validation {accuracy:.2f}  largest {largest:.3g}, corrupted {largest_corrupted:.3g}", flush=True)
+        return self.result()
+
+    @torch.no_grad()
+    def examine(self, validation):
+        """Accuracy of the averaged network on the validation images, its largest values there and on corrupted ones."""
+        shipped, right, largest = self.result().folded(), 0, 0.0
+        images, labels = (torch.from_numpy(part.copy()).to(self.device) for part in (validation.images, validation.labels))
+        for chosen in torch.arange(len(labels), device=self.device).split(EVALUATION_BATCH):
+            clean = pixels(images[chosen])
+            right += (shipped(normalised(clean, self.recipe.dataset)).argmax(1) == labels[chosen]).sum().item()
+            largest = max(largest, shipped.largest())
+        with torch.random.fork_rng():
+            shipped(normalised(corrupted(clean), self.recipe.dataset))
+        return 100 * right / len(labels), largest, shipped.largest()
+
+    @torch.no_grad()
+    def result(self):
+        """The averaged network with batch norm statistics of its own, from cropped images, values being bounded."""
+        network = copy.deepcopy(self.averaged).train()
+        for norm in norms(network):
+            norm.reset_running_stats()
+            norm.momentum = None
+        with torch.random.fork_rng(), self.autocast():
+            for batch in self.images[torch.randperm(len(self.images))[:SETTLING_IMAGES]].split(EVALUATION_BATCH):
+                network(normalised(pixels(crop(batch, self.recipe.margin)), self.recipe.dataset))
+        return network.eval()

@@ -1,0 +1,189 @@
+"""python3 -m unittest, in training/: the CIFAR-10 recipes on a few drawn images."""
+
+import dataclasses
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from check import evaluate
+from cifar10.corrupt import corrupted
+from cifar10.export import extents
+from cifar10.helix import helical, pad
+from cifar10.network import FastNet
+from cifar10.recipe import RECIPES, Recipe
+from cifar10.schedule import Schedule
+from cifar10.train import Trainer, normalised, pixels
+from cnn.export import write_onnx
+from digits.data import Split
+
+SMALL = Recipe(FastNet, (4, 8, 1, 1), epochs=3, decay=1, batch=16, distillation=0)
+
+
+def drawn_split(count, seed=0):
+    """Images whose class is the brightness of their left half: something can be learned."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 10, count)
+    images = random.integers(0, 30, (count, 3, 32, 32))
+    images[..., :16] += 22 * labels[:, None, None, None]
+    return Split(images.astype(np.uint8), labels.astype(np.int64))
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        torch.set_num_threads(1)
+
+    def trainer(self, recipe=SMALL, name="run", seed=1):
+        return Trainer(recipe, drawn_split(64), seed, self.folder / f"{name}.pt", self.folder)
+
+
+class Helix(unittest.TestCase):
+    def test_borders_are_neighbours_in_row_major_order(self):
+        x = torch.randn(2, 4, 6, 5)
+        border, flat = helical(x), x.flatten(2)
+        for row in range(-1, 7):
+            for col in range(-1, 6):
+                torch.testing.assert_close(border[:, :, row + 1, col + 1], flat[:, :, (row * 5 + col) % 30])
+
+    def test_halves_are_neighbours_where_channels_lie_between_rows(self):
+        x = torch.randn(2, 4, 6, 5)
+        flat = torch.stack([x[:, :2], x[:, 2:]], 3).flatten(2)  # per channel of a half: row, half, column
+        border = helical(x, half=2)
+        for row in range(-1, 7):
+            for col in range(-1, 6):
+                for half in range(2):
+                    torch.testing.assert_close(border[:, 2 * half:2 * half + 2, row + 1, col + 1],
+                                               flat[:, :, (row * 10 + half * 5 + col) % 60])
+
+    def test_derivative_is_that_of_the_definition(self):
+        x = torch.randn(2, 4, 6, 5, dtype=torch.double, requires_grad=True)
+        weight = torch.randn(2, 4, 8, 7, dtype=torch.double)
+        for half in (0, 2):
+            expected, = torch.autograd.grad((pad(x, half) * weight).sum(), x)
+            torch.testing.assert_close(torch.autograd.grad((helical(x, half) * weight).sum(), x)[0], expected)
+
+
+class Rates(unittest.TestCase):
+    def schedule(self):
+        self.optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+        return Schedule(self.optimizer, warm_up=4, steps=20, decay=5)
+
+    def rates(self, schedule):
+        rates = []
+        while schedule.taken < schedule.last:
+            rates.append(self.optimizer.param_groups[0]["lr"])
+            schedule.step()
+        return rates
+
+    def test_rise_plateau_and_fall(self):
+        rates = self.rates(self.schedule())
+        np.testing.assert_allclose(rates, [0.125, 0.25, 0.375] + [0.5] * 13 + [0.4, 0.3, 0.2, 0.1])
+
+    def test_the_fall_may_begin_at_any_step_and_outlives_a_restart(self):
+        schedule = self.schedule()
+        for _ in range(7):
+            schedule.step()
+        schedule.begin_decay(4)
+        schedule.step()
+        restored = self.schedule()
+        restored.load_state_dict(schedule.state_dict())
+        np.testing.assert_allclose(self.rates(restored), [0.375, 0.25, 0.125])
+        self.assertEqual(restored.decayed(), 4)
+
+
+class Training(Folder):
+    def test_loss_falls(self):
+        trainer = self.trainer(dataclasses.replace(SMALL, warm_up=0.5))
+        chosen = torch.arange(64)
+        first = trainer.step(chosen)[0]
+        for _ in range(20):
+            last = trainer.step(chosen)[0]
+        self.assertLess(last, 0.8 * first)
+
+    def test_a_resumed_run_equals_an_uninterrupted_one(self):
+        whole = self.trainer(name="whole")
+        whole.run(drawn_split(20, 1))
+
+        class Interrupted(Exception):
+            pass
+
+        def stop_after_second(split):
+            if broken.epoch == 2:
+                raise Interrupted
+            return 0, 0, 0
+
+        broken = self.trainer(name="broken")
+        broken.examine = stop_after_second
+        with self.assertRaises(Interrupted):
+            broken.run(None)
+        resumed = self.trainer(name="broken", seed=7)  # the seed of what is resumed is in the checkpoint
+        self.assertEqual(resumed.epoch, 2)
+        resumed.run(drawn_split(20, 1))
+        for name, value in whole.averaged.state_dict().items():
+            torch.testing.assert_close(resumed.averaged.state_dict()[name], value, msg=name)
+
+    def test_decay_leaves_the_run_it_starts_from(self):
+        trainer = self.trainer()
+        trainer.epoch = 2
+        trainer.save()
+        before = trainer.checkpoint.read_bytes()
+        decaying = self.trainer()
+        decaying.end_within(1)
+        decaying.run(drawn_split(20, 1))
+        self.assertEqual(decaying.epoch, 3)
+        self.assertEqual((self.folder / "run.pt").read_bytes(), before)
+        again = self.trainer()
+        again.end_within(1)
+        self.assertEqual(again.epoch, 3)
+
+    def test_values_beyond_the_bounds_are_pulled_back(self):
+        trainer = self.trainer()
+        images = pixels(torch.from_numpy(drawn_split(16).images))
+        trainer.network.set_pull(0)
+        trainer.network.stem.pull = 1
+        trainer.network.stem.shift.data += 20
+        trainer.network.train()
+        trainer.range_loss(images).backward()
+        self.assertTrue((trainer.network.stem.shift.grad > 0).all())
+
+
+class Shipping(Folder):
+    def settled(self, network):
+        """With statistics of some images, so that folding has something to fold."""
+        images = normalised(pixels(torch.from_numpy(drawn_split(32).images)), "cifar-10")
+        network.train()
+        for _ in range(3):
+            network(images)
+        return network.eval(), images
+
+    @torch.no_grad()
+    def test_onnx_equals_the_trained_network(self):
+        for name, recipe in {"small": SMALL, **RECIPES}.items():
+            with self.subTest(name):
+                network, images = self.settled(recipe.network(*recipe.sizes))
+                expected = network(images[:8])
+                path = self.folder / f"{name}.onnx"
+                write_onnx(network.folded(), path)
+                got = evaluate(onnx.load(str(path)), images[:8].double().numpy())
+                np.testing.assert_allclose(got, expected.numpy(), rtol=1e-3, atol=1e-3)
+
+    def test_card_has_largest_values(self):
+        network, _ = self.settled(FastNet(*SMALL.sizes))
+        usual, unusual = extents(network.folded(), drawn_split(50), "cifar-10")
+        self.assertEqual(usual.keys(), unusual.keys())
+        self.assertEqual(len(usual), 1 + len(network.layers()))
+
+    def test_corrupted_images_are_images(self):
+        images = corrupted(pixels(torch.from_numpy(drawn_split(50).images)))
+        self.assertGreaterEqual(len(images), 50)
+        self.assertTrue(((images >= 0) & (images <= 1)).all())
+
+
+if __name__ == "__main__":
+    unittest.main()
