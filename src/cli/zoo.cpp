@@ -95,6 +95,14 @@ Model load_model(const std::string& model, const std::optional<fs::path>& card) 
   return loaded;
 }
 
+Model load_model(const std::string& model, const std::optional<fs::path>& card, const ChunkOptions& chunks) {
+  Model loaded = load_model(model, card);
+  const bool off = chunks.mode == ChunkMode::kOff && loaded.card.chunks && !loaded.card.chunks->whole.empty();
+  if (off) loaded = load_model((loaded.file.parent_path() / (loaded.card.chunks->whole + ".onnx")).string());
+  check_chunk_mode(loaded.card, chunks);
+  return loaded;
+}
+
 void add_memory_budget(CLI::App& command, std::uint64_t& budget) {
   command
       .add_option(

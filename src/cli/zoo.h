@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "blindsight/cli/chunk_options.h"
 #include "blindsight/compiler/compile.h"
 #include "blindsight/nn/graph.h"
 #include "blindsight/vision/card.h"
@@ -33,6 +34,10 @@ struct Model {
 /// one is given. Throws InvalidArgument, naming the zoo's models, where there is none; what card, import and files
 /// throw.
 Model load_model(const std::string& model, const std::optional<std::filesystem::path>& card = std::nullopt);
+
+/// The same, but for a model of chunks and --chunks off the model of whole images beside it, where its card names one.
+Model load_model(const std::string& model, const std::optional<std::filesystem::path>& card,
+                 const ChunkOptions& chunks);
 
 /// Memory that the server's part may take where nothing else is said, in bytes.
 inline constexpr std::uint64_t kDefaultMemoryBudget = 5'000'000'000;
