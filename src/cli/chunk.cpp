@@ -52,7 +52,7 @@ void print_index(const Cut& cut) {
   for (std::size_t row = 0; row < cut.grid.rows(); ++row) {
     for (std::size_t column = 0; column < cut.grid.columns(); ++column) {
       const std::size_t k = row * cut.grid.columns() + column;
-      fmt::print("  {:>4} {:<7}", cut.index[k], fmt::format("({:.0f})", cut.statistics[k]));
+      fmt::print("  {:>4} {:<8}", cut.index[k], fmt::format("({:.1f})", cut.statistics[k]));
     }
     fmt::print("\n");
   }

@@ -53,7 +53,6 @@ void add_chunk_rule(CLI::App& command, ChunkOptions& options, std::string& size)
   command
       .add_option("--threshold", options.rule.threshold,
                   "A chunk has features where its statistic is at least this (0: all, inf: none)")
-      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command
       .add_option("--statistic", options.rule.statistic,

@@ -88,7 +88,7 @@ Dataset load_folder(const fs::path& root, const std::string& part, int width, in
     throw InvalidArgument("there is no split '" + part + "' of a folder: take train, validation, test or all");
   }
   Dataset dataset;
-  dataset.name = root.filename().string();
+  dataset.name = (root.has_filename() ? root : root.parent_path()).filename().string();
   dataset.labels = classes_in(root);
   std::vector<Image> images;
   for (std::size_t label = 0; label < dataset.labels.size(); ++label) {
