@@ -1,5 +1,5 @@
 // Writes seeds for the parsers of Blindsight's own files: `make_fuzz_seeds DIR` makes DIR/plan/…, DIR/manifest/…,
-// DIR/ciphertext/…, DIR/evaluation_keys/…, each a whole file and its payload. Made when the tests run, because keys and
+// DIR/ciphertext/…, DIR/parts/…, DIR/evaluation_keys/…, each a whole file and its payload. Made when the tests run, because keys and
 // ciphertexts are too large and too random to be kept.
 #include <cstdio>
 #include <exception>
@@ -8,6 +8,7 @@
 #include "blindsight/base/file.h"
 #include "blindsight/ckks/encryptor.h"
 #include "blindsight/compiler/plan.h"
+#include "blindsight/runtime/parts.h"
 
 namespace {
 
@@ -76,6 +77,8 @@ void make(const std::filesystem::path& folder) {
   const std::vector<ckks::Ciphertext> result{ckks::expand(*context, seeded)};
   write(folder / "ciphertext", ckks::write_input_file(*context, {&seeded, 1}), ckks::Kind::kInput);
   write(folder / "ciphertext", ckks::write_result_file(*context, result), ckks::Kind::kResult);
+  const runtime::PartsUpload image{{1, -2, -3}, {seeded}, {{7}, {1, 2, 3, 4}}};
+  write(folder / "parts", runtime::write_parts_file(*context, {&image, 1}), ckks::Kind::kPartsInput);
 }
 
 }  // namespace

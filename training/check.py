@@ -12,7 +12,9 @@ import onnx
 from onnx import numpy_helper
 
 import cnn.recipe
+import digits.data
 import digits.recipe
+import neu.data
 from cnn.data import read_test
 from digits.fold import folds
 
@@ -51,8 +53,13 @@ def move(kind, inputs, attributes):
 def apply(node, inputs, attributes):
     """The output of a node; refuses any operator that a shipped network must not have."""
     kind = node.op_type
-    if kind == "Conv" and attributes["group"] == 1 and attributes["dilations"] == [1, 1]:
-        return conv(*inputs, strides=attributes["strides"], pads=attributes["pads"])
+    if kind == "Conv" and attributes["dilations"] == [1, 1]:
+        parts = zip(*(np.split(values, attributes["group"], axis) for values, axis in zip(inputs, (1, 0, 0))))
+        return np.concatenate([conv(*part, strides=attributes["strides"], pads=attributes["pads"]) for part in parts], 1)
+    if kind == "Reshape":
+        return inputs[0].reshape(len(inputs[0]), *inputs[1].astype(int)[1:])
+    if kind == "Transpose":
+        return inputs[0].transpose(attributes["perm"])
     if kind == "AveragePool" and not any(attributes.get("pads", [])) and not attributes.get("ceil_mode"):
         return windows(inputs[0], attributes["kernel_shape"], attributes["strides"]).mean((4, 5))
     if kind == "Mul":
@@ -85,12 +92,18 @@ def evaluate(model, images):
     return values[model.graph.output[0].name]
 
 
+def steel_test(data):
+    """The test part of the steel images as the network takes them: equalised, N×1×112×112."""
+    part = neu.data.load(data)["test"]
+    return digits.data.Split(np.stack([neu.data.prepared(image) for image in part.images])[:, None], part.labels)
+
+
 def check(path, data):
     """Accuracy, in percent, on the images that the card says, and whether the card says the same."""
     model = onnx.load(str(path))
     onnx.checker.check_model(model)
     card = json.loads(path.with_suffix(".json").read_text())
-    split = read_test(data, card["dataset"])
+    split = steel_test(data) if card["dataset"] == neu.data.DATASET else read_test(data, card["dataset"])
     evaluation = card["evaluation"]
     if "folds" in evaluation:
         split = split.take(folds(split.labels, evaluation["folds"]) == evaluation["held_out_fold"])
@@ -111,7 +124,7 @@ def main():
     parser.add_argument("--data", default=os.environ.get("BLINDSIGHT_DATA", Path.home() / ".cache/blindsight/data"))
     parser.add_argument("--models", type=Path, default=ROOM.parent / "models")
     options = parser.parse_args()
-    names = [*digits.recipe.RECIPES, *cnn.recipe.RECIPES]
+    names = [*digits.recipe.RECIPES, *cnn.recipe.RECIPES, "neu-image"]  # neu-chunks has the same weights
     results = [check(options.models / f"{name}.onnx", options.data) for name in names]
     sys.exit(0 if all(results) else 1)
 

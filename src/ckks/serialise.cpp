@@ -262,8 +262,19 @@ const char* name(Kind kind) {
       return "encrypted result";
     case Kind::kPublicKey:
       return "public key";
+    case Kind::kPartsInput:
+      return "encrypted input in parts";
   }
   return "unknown kind";
+}
+
+std::optional<Kind> kind_of(std::span<const std::uint8_t> file) {
+  if (file.size() < kHeaderBytes || !std::equal(kMagic.begin(), kMagic.end(), file.begin())) return std::nullopt;
+  const std::uint8_t kind = file[kMagic.size() + sizeof kVersion];
+  if (kind < static_cast<std::uint8_t>(Kind::kManifest) || kind > static_cast<std::uint8_t>(Kind::kPartsInput)) {
+    return std::nullopt;
+  }
+  return static_cast<Kind>(kind);
 }
 
 Bytes seal_file(Kind kind, const Fingerprint& fingerprint, std::span<const std::uint8_t> payload) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,8 +21,11 @@ enum class Kind : std::uint8_t {
   kInput = 5,   ///< fresh ciphertexts of a client
   kResult = 6,  ///< evaluated ciphertexts of a server
   kPublicKey = 7,
+  kPartsInput = 8,  ///< an image in parts, some encrypted, some in the clear: see runtime/parts.h
 };
 const char* name(Kind kind);
+/// What a file says it is, before anything else of it is looked at; nothing where it says nothing that is known.
+std::optional<Kind> kind_of(std::span<const std::uint8_t> file);
 
 /// Header: magic "BLSIGHT", version, kind, fingerprint of the parameters, payload length; then the payload; then, for
 /// integrity, not authenticity, the SHA-256 of all before it, truncated to 16 bytes.

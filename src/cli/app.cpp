@@ -38,6 +38,7 @@ void add_all(CLI::App& app, Globals& globals) {
   add_infer(app, globals);
   add_decrypt(app, globals);
   add_evaluate(app, globals);
+  add_chunk(app, globals);
   add_bench(app, globals);
   add_data(app, globals);
 }

@@ -33,6 +33,7 @@ void add_classify(CLI::App& app, Globals& globals);
 void add_evaluate(CLI::App& app, Globals& globals);
 void add_bench(CLI::App& app, Globals& globals);
 void add_data(CLI::App& app, Globals& globals);
+void add_chunk(CLI::App& app, Globals& globals);
 void add_demo(CLI::App& app, Globals& globals);
 
 /// The exit status: 0; 2 for a wrong command line or bad input; 1 for anything else. Errors are one line on stderr.

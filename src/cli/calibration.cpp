@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "blindsight/base/error.h"
+#include "blindsight/cli/input.h"
 #include "blindsight/vision/calibration_images.h"
 #include "blindsight/vision/dataset.h"
 #include "blindsight/vision/image.h"
@@ -29,13 +30,27 @@ vision::Dataset training_part(const std::string& name) {
   }
 }
 
+/// What the network takes of an image: its tensor; of chunks, the groups that they make, all of them encrypted.
+void add_tensors(Tensors& tensors, const vision::Image& image, const vision::Card& card) {
+  Input input = make_input(image, card, {}, true);
+  if (!input.parts) {
+    tensors.push_back(std::move(input.tensor));
+    return;
+  }
+  const PartsShape shape = parts_shape(card, input.parts->levels.size());
+  const std::size_t part = static_cast<std::size_t>(card.preprocess.width) * card.chunks->chunk_height;
+  for (auto& group : runtime::group_parts(input.parts->levels, shape.group, part, shape.levels)) {
+    tensors.push_back(std::move(group));
+  }
+}
+
 Tensors from_dataset(const vision::Card& card, const std::string& name) {
   const vision::Dataset dataset = training_part(name);
   if (dataset.size() == 0) throw InvalidArgument(name + " has no images to calibrate with");
   const std::size_t count = std::min(kFromDataset, dataset.size());
   Tensors tensors;
   for (std::size_t i = 0; i < count; ++i) {
-    tensors.push_back(vision::preprocess(dataset.image(i * dataset.size() / count), card, true));
+    add_tensors(tensors, dataset.image(i * dataset.size() / count), card);
   }
   return tensors;
 }
@@ -49,7 +64,7 @@ Tensors from_folder(const vision::Card& card, const fs::path& folder) {
   if (files.empty()) throw InvalidArgument(folder.string() + " holds no image to calibrate with");
   if (files.size() > kMostFiles) files.resize(kMostFiles);
   Tensors tensors;
-  for (const fs::path& file : files) tensors.push_back(vision::preprocess(vision::read_image(file), card, true));
+  for (const fs::path& file : files) add_tensors(tensors, vision::read_image(file), card);
   return tensors;
 }
 

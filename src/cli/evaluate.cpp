@@ -10,14 +10,17 @@
 #include "blindsight/base/error.h"
 #include "blindsight/base/parallel.h"
 #include "blindsight/cli/app.h"
+#include "blindsight/cli/clear_parts.h"
 #include "blindsight/cli/metrics.h"
 #include "blindsight/cli/progress.h"
 #include "blindsight/cli/report.h"
 #include "blindsight/cli/session.h"
 #include "blindsight/nn/evaluate.h"
+#include "blindsight/nn/network.h"
 #include "blindsight/runtime/simulator.h"
 #include "blindsight/vision/dataset.h"
-#include "blindsight/vision/preprocess.h"
+#include "blindsight/vision/folder.h"
+#include "blindsight/vision/matrix_picture.h"
 
 namespace blindsight::cli {
 namespace fs = std::filesystem;
@@ -27,20 +30,23 @@ struct Options {
   std::string model;
   std::optional<fs::path> card;
   std::string dataset;
+  std::string split;
   std::optional<fs::path> data;
   std::size_t encrypted = 0;
   std::size_t images = 0;
   bool simulate = false;
   bool throughput = false;
   CompileOptions compile;
+  ChunkOptions chunks;
   std::string json;
+  std::optional<fs::path> confusion;
 
   const char* mode() const { return encrypted > 0 ? "encrypted" : simulate ? "simulated" : "clear"; }
 };
 
 /// The images to evaluate.
 struct TestSet {
-  std::vector<std::vector<double>> tensors;
+  std::vector<Input> inputs;
   std::vector<std::size_t> targets;
   std::string name;
   std::string split;  ///< for people: "test", "fold 4 of 5 of test"
@@ -50,6 +56,7 @@ struct TestSet {
 struct Outcome {
   std::vector<std::vector<double>> logits;
   std::vector<double> encrypt_ms, infer_ms, decrypt_ms;
+  std::vector<double> upload;  ///< bytes, for every image in chunks
   double seconds = 0;
   double compile_ms = 0, keygen_ms = 0, load_ms = 0;
   std::optional<TravelBytes> bytes;
@@ -67,31 +74,54 @@ std::vector<std::size_t> choose(const vision::Dataset& dataset, const vision::Ca
   return all;
 }
 
+/// A known data set, or a folder of image files in a folder for each class, stretched to what the model takes.
+vision::Dataset load_images(const std::string& name, const std::string& split, const Options& options,
+                            const vision::Card& card) {
+  if (name.find('/') == std::string::npos) {
+    return vision::load_dataset(name, split, vision::data_directory(options.data));
+  }
+  const auto& chunks = card.chunks;
+  return vision::load_folder(name, split, chunks ? chunks->image_width : card.preprocess.width,
+                             chunks ? chunks->image_height : card.preprocess.height);
+}
+
 TestSet load_test_set(const Options& options, const Model& model) {
   TestSet set;
-  set.name = options.dataset.empty() ? model.card.dataset : options.dataset;
-  set.split = model.card.evaluation ? model.card.evaluation->split : "test";
-  const auto dataset = vision::load_dataset(set.name, set.split, vision::data_directory(options.data));
+  const std::string name = options.dataset.empty() ? model.card.dataset : options.dataset;
+  set.split = !options.split.empty() ? options.split : model.card.evaluation ? model.card.evaluation->split : "test";
+  const auto dataset = load_images(name, set.split, options, model.card);
+  set.name = dataset.name;
   if (dataset.labels.size() != model.card.labels.size()) {
     throw InvalidArgument(fmt::format("{} has {} classes, {} tells {} apart", set.name, dataset.labels.size(),
                                       model.name, model.card.labels.size()));
   }
+  const auto& known = vision::known_datasets();
+  const bool is_tree = std::none_of(known.begin(), known.end(),
+                                    [&](const auto& info) { return info.name == name && !info.files.empty(); });
   auto indices = choose(dataset, model.card, set.split);
   const std::size_t wanted = options.encrypted > 0 ? options.encrypted : options.images;
   if (wanted > 0 && wanted < indices.size()) indices.resize(wanted);
   for (const std::size_t i : indices) {
-    set.tensors.push_back(vision::preprocess(dataset.image(i), model.card));
+    set.inputs.push_back(make_input(dataset.image(i), model.card, options.chunks, is_tree));
     set.targets.push_back(dataset.targets[i]);
   }
-  if (set.tensors.empty()) throw InvalidArgument(set.name + " has no images to evaluate");
+  if (set.inputs.empty()) throw InvalidArgument(set.name + " has no images to evaluate");
   return set;
 }
 
-std::vector<std::vector<double>> clear_logits(const nn::Graph& graph, const TestSet& set) {
-  std::vector<std::vector<double>> logits(set.tensors.size());
+std::vector<std::vector<double>> clear_logits(const Model& model, const TestSet& set, const ChunkOptions& chunks) {
+  std::vector<std::vector<double>> logits(set.inputs.size());
+  std::optional<PartsShape> shape;
+  nn::QuadraticNetwork network;
+  if (model.card.chunks) {
+    shape = parts_shape(model.card, chunks);
+    network = nn::to_network(model.graph);
+  }
   Progress progress("clear", logits.size());
   parallel_for(logits.size(), [&](std::size_t i) {
-    logits[i] = nn::evaluate(graph, {graph.input_shape, set.tensors[i]}).data;
+    const Input& input = set.inputs[i];
+    logits[i] = shape ? clear_parts(network, *input.parts, *shape)
+                      : nn::evaluate(model.graph, {model.graph.input_shape, input.tensor}).data;
     progress.advance();
   });
   return logits;
@@ -104,10 +134,10 @@ Outcome simulate(const Options& options, const Model& model, const TestSet& set)
   const compiler::Program& program = *shared;
   const runtime::Simulator simulator(shared);
   outcome.report = compiled.report;
-  outcome.logits.resize(set.tensors.size());
+  outcome.logits.resize(set.inputs.size());
   Progress progress("simulated", outcome.logits.size());
   parallel_for(outcome.logits.size(), [&](std::size_t i) {
-    const auto slots = runtime::pack(program.input, set.tensors[i], program.input_elements);
+    const auto slots = runtime::pack(program.input, set.inputs[i].tensor, program.input_elements);
     const auto result = simulator.run(slots, i + 1);
     outcome.logits[i] = runtime::unpack(program.output, result, program.output_elements);
     progress.advance();
@@ -121,16 +151,20 @@ Outcome encrypt(const Options& options, const Model& model, const TestSet& set) 
   compiler::Compiled compiled = compile_model(model, options.compile);
   outcome.report = compiled.report;
   outcome.compile_ms = watch.lap_ms();
-  const Session session(std::move(compiled.program), model.card_json, options.compile.memory_budget);
+  const auto shape = model.card.chunks ? std::optional(parts_shape(model.card, options.chunks)) : std::nullopt;
+  const Session session(std::move(compiled.program), model.card_json, options.compile.memory_budget, shape);
   outcome.keygen_ms = session.keygen_ms();
   outcome.load_ms = session.load_ms();
-  outcome.bytes.emplace();
-  const std::size_t count = set.tensors.size();
+  const std::size_t count = set.inputs.size();
   outcome.logits.resize(count);
   for (auto* times : {&outcome.encrypt_ms, &outcome.infer_ms, &outcome.decrypt_ms}) times->resize(count);
+  if (shape) outcome.upload.resize(count);
   Progress progress("encrypted", count);
   const auto one = [&](std::size_t i) {
-    Passage passage = session.classify(set.tensors[i], nullptr, i == 0 ? &*outcome.bytes : nullptr);
+    TravelBytes travel;  // the same for every image in one piece
+    Passage passage = session.classify(set.inputs[i], i == 0 || shape ? &travel : nullptr);
+    if (i == 0) outcome.bytes = travel;
+    if (shape) outcome.upload[i] = static_cast<double>(travel.input);
     outcome.logits[i] = std::move(passage.logits);
     outcome.encrypt_ms[i] = passage.encrypt_ms;
     outcome.infer_ms[i] = passage.infer_ms;
@@ -175,9 +209,37 @@ Json quantiles_json(const std::vector<double>& times) {
   return {{"median", q.median}, {"p95", q.p95}};
 }
 
-Json bytes_json(const std::optional<TravelBytes>& bytes) {
-  if (!bytes) return {{"input", nullptr}, {"result", nullptr}, {"eval_keys", nullptr}};
-  return {{"input", bytes->input}, {"result", bytes->result}, {"eval_keys", bytes->evaluation_keys}};
+/// Of an image in chunks the median upload: how much travels depends on how many have features.
+Json bytes_json(const Outcome& outcome) {
+  if (!outcome.bytes) return {{"input", nullptr}, {"result", nullptr}, {"eval_keys", nullptr}};
+  Json json = {{"input", outcome.bytes->input},
+               {"result", outcome.bytes->result},
+               {"eval_keys", outcome.bytes->evaluation_keys}};
+  if (!outcome.upload.empty()) json["input"] = quantiles(outcome.upload).median;
+  return json;
+}
+
+std::size_t feature_chunks(const Input& input) {
+  const auto& index = input.parts->index;
+  return static_cast<std::size_t>(std::count_if(index.begin(), index.end(), [](std::int32_t i) { return i > 0; }));
+}
+
+/// How images were cut, and what each of them took.
+Json chunks_json(const ChunkOptions& options, const TestSet& set, const Outcome& outcome) {
+  Json images = Json::array();
+  for (std::size_t i = 0; i < set.inputs.size(); ++i) {
+    Json image = {{"feature_chunks", feature_chunks(set.inputs[i])}};
+    if (!outcome.upload.empty()) {
+      image.update({{"encrypt_ms", outcome.encrypt_ms[i]}, {"infer_ms", outcome.infer_ms[i]}, {"upload", outcome.upload[i]}});
+    }
+    images.push_back(image);
+  }
+  return {{"encrypted", name(options.mode.value_or(ChunkMode::kAll))},
+          {"plain", name(options.plain)},
+          {"statistic", name(options.rule.statistic)},
+          {"threshold", options.rule.threshold},
+          {"of_an_image", set.inputs[0].parts->index.size()},
+          {"images", images}};
 }
 
 Json parameters_json(const std::optional<compiler::Report>& report) {
@@ -208,11 +270,12 @@ Json to_json(const Options& options, const Model& model, const TestSet& set, con
                 {{"encrypt", quantiles_json(outcome.encrypt_ms)},
                  {"infer", quantiles_json(outcome.infer_ms)},
                  {"decrypt", quantiles_json(outcome.decrypt_ms)}}},
-               {"bytes", bytes_json(outcome.bytes)},
+               {"bytes", bytes_json(outcome)},
                {"peak_memory_mb", peak_memory_mb()},
                {"threads", thread_count()},
                {"parameters", parameters_json(outcome.report)}};
   if (outcome.report) json["predicted_logit_error"] = outcome.report->predicted_logit_error;
+  if (model.card.chunks) json["chunks"] = chunks_json(options.chunks, set, outcome);
   if (options.encrypted > 0) {
     json["seconds"] = outcome.seconds;
     json["once_ms"] = {{"compile", outcome.compile_ms}, {"keygen", outcome.keygen_ms}, {"load", outcome.load_ms}};
@@ -221,6 +284,14 @@ Json to_json(const Options& options, const Model& model, const TestSet& set, con
     json["throughput_images_per_s"] = static_cast<double>(set.targets.size()) / outcome.seconds;
   }
   return json;
+}
+
+void print_chunks(const Json& json) {
+  std::vector<double> features;
+  for (const Json& image : json["images"]) features.push_back(image["feature_chunks"].get<double>());
+  fmt::print("  chunks      {} of {} encrypted (median), the others {}\n", quantiles(features).median,
+             json["of_an_image"].get<std::size_t>(),
+             json["plain"] == "send" ? "sent in the clear" : "replaced by their mean level");
 }
 
 void print(const Json& json) {
@@ -251,17 +322,31 @@ void print(const Json& json) {
                human_bytes(json["bytes"]["result"].get<double>()),
                human_bytes(json["bytes"]["eval_keys"].get<double>()));
   }
+  if (json.contains("chunks")) print_chunks(json["chunks"]);
   fmt::print("  machine     {} threads, peak memory {:.0f} MB\n", json["threads"].get<int>(),
              json["peak_memory_mb"].get<double>());
+}
+
+/// "encrypted, feature chunks, others sent".
+std::string describe_mode(const Options& options, const vision::Card& card) {
+  std::string text = options.mode();
+  if (!card.chunks) return text;
+  const ChunkMode mode = options.chunks.mode.value_or(ChunkMode::kAll);
+  text += fmt::format(", {} chunks", name(mode));
+  if (mode != ChunkMode::kAll) text += options.chunks.plain == vision::PlainChunks::kSend ? ", others sent" : ", others dropped";
+  return text;
 }
 
 void evaluate(const Options& options) {
   if (options.throughput && options.encrypted == 0) {
     throw InvalidArgument("--throughput needs --encrypted N: only encrypted images are timed");
   }
-  const Model model = load_model(options.model, options.card);
+  const Model model = load_model(options.model, options.card, options.chunks);
+  if (options.simulate && model.card.chunks) {
+    throw InvalidArgument("--simulate is for models of whole images: evaluate chunks with --encrypted N or in the clear");
+  }
   const TestSet set = load_test_set(options, model);
-  const auto clear = clear_logits(model.graph, set);
+  const auto clear = clear_logits(model, set, options.chunks);
   Outcome outcome;
   if (options.encrypted > 0) {
     outcome = encrypt(options, model, set);
@@ -272,6 +357,12 @@ void evaluate(const Options& options) {
   }
   const Json json = to_json(options, model, set, outcome, clear);
   if (!options.json.empty()) write_json(options.json, json);
+  if (options.confusion) {
+    const Confusion confusion = json["confusion"].get<Confusion>();
+    const std::string title = fmt::format("{}, {}: {:.2f} % of {}", model.name, describe_mode(options, model.card),
+                                          100 * json["accuracy"].get<double>(), set.targets.size());
+    vision::write_png(*options.confusion, vision::confusion_picture(confusion, model.card.labels, title));
+  }
   if (options.json != "-") print(json);
 }
 
@@ -282,10 +373,15 @@ void add_evaluate(CLI::App& app, Globals& globals) {
   CLI::App* command = add_command(app, globals, "evaluate", "Measure a model on a test set",
                                   "  blindsight evaluate tenseal-mnist\n"
                                   "  blindsight evaluate tenseal-mnist --dataset mnist --simulate\n"
-                                  "  blindsight evaluate tenseal-mnist --encrypted 10000 --json result.json");
+                                  "  blindsight evaluate tenseal-mnist --encrypted 10000 --json result.json\n"
+                                  "  blindsight evaluate neu-chunks --chunks feature --encrypted 180 --confusion m.png\n"
+                                  "  blindsight evaluate neu-image --dataset ./photos --split all");
   command->add_option("MODEL", options->model, "A name that `blindsight models` lists, or an ONNX file")->required();
   command->add_option("--card", options->card, "Card (default: the .json beside the model)");
-  command->add_option("--dataset", options->dataset, "Data set (default: the card's)");
+  command->add_option("--dataset", options->dataset,
+                      "Data set (default: the card's), or a folder, with a '/', of image files in one folder a class");
+  command->add_option("--split", options->split,
+                      "Part of it: test, train; of a folder also validation or all (default: the card's)");
   command->add_option("--data", options->data,
                       "Where data sets lie (default: $BLINDSIGHT_DATA, ~/.cache/blindsight/data)");
   CLI::Option* encrypted =
@@ -298,7 +394,9 @@ void add_evaluate(CLI::App& app, Globals& globals) {
       ->excludes(encrypted);
   command->add_flag("--throughput", options->throughput,
                     "One image a thread instead of all threads for one image; latencies are then not representative");
+  add_chunk_options(*command, options->chunks);
   add_compile_options(*command, options->compile);
+  command->add_option("--confusion", options->confusion, "PNG for the confusion matrix");
   command->add_option("--json", options->json, "File for the figures as JSON ('-': stdout)");
   on_chosen(command, globals, options, evaluate);
 }

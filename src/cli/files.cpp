@@ -9,8 +9,6 @@
 #include "blindsight/base/file.h"
 #include "blindsight/ckks/encoder.h"
 #include "blindsight/ckks/serialise.h"
-#include "blindsight/vision/image.h"
-#include "blindsight/vision/preprocess.h"
 
 namespace blindsight::cli {
 namespace fs = std::filesystem;
@@ -68,15 +66,6 @@ ClientFiles load_client(const fs::path& keys, const std::optional<fs::path>& man
   ckks::SecretKey secret = load_secret(keys / kSecretKeyFile);
   ckks::require_same_context(*client.context(), *secret.context(), "the secret key");
   return {std::move(client), std::move(secret), std::move(card)};
-}
-
-std::vector<double> read_tensor(const fs::path& file, const vision::Card& card, bool resize) {
-  const vision::Image image = vision::read_image(file);
-  try {
-    return vision::preprocess(image, card, resize);
-  } catch (const InvalidArgument& e) {
-    throw InvalidArgument(file.string() + ": " + e.what());
-  }
 }
 
 std::vector<double> decrypt_checked(const runtime::Client& client, const ckks::SecretKey& secret,

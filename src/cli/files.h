@@ -37,9 +37,6 @@ ClientFiles load_client(const std::filesystem::path& keys, const std::optional<s
 /// The card's labels, one for each output. Throws FormatError.
 vision::Card card_of(const compiler::Manifest& manifest);
 
-/// The tensor of an image file. Throws what reading and preprocessing throw; messages name the file.
-std::vector<double> read_tensor(const std::filesystem::path& file, const vision::Card& card, bool resize);
-
 /// The logits. Throws KeyMismatch where the result can't have been made with this secret: the slots of a result are
 /// real, and their imaginary parts carry only noise, unless the keys were others.
 std::vector<double> decrypt_checked(const runtime::Client& client, const ckks::SecretKey& secret,

@@ -11,6 +11,7 @@
 #include "blindsight/ckks/serialise.h"
 #include "blindsight/cli/app.h"
 #include "blindsight/cli/files.h"
+#include "blindsight/cli/input.h"
 #include "blindsight/cli/profile.h"
 #include "blindsight/cli/progress.h"
 #include "blindsight/cli/report.h"
@@ -33,6 +34,28 @@ struct Options {
   std::uint64_t memory_budget = kDefaultMemoryBudget;
 };
 
+/// Results of images in chunks, one after the other. The plan's card says how the network takes them.
+std::vector<ckks::Ciphertext> infer_parts(const compiler::Plan& plan, const ckks::ContextPtr& context,
+                                          std::span<const runtime::PartsUpload> images,
+                                          const ckks::EvaluationKeys& keys, std::uint64_t memory_budget) {
+  const PartsShape shape = parts_shape(vision::parse_card(plan.card, "the plan's card"), images[0].index.size());
+  const runtime::PartsExecutor executor(context, plan.program, shape.group, shape.parts, shape.levels, memory_budget);
+  ring::drop_cached_blocks();  // of loading and encoding: the run needs others
+  std::vector<ckks::Ciphertext> results;
+  Progress progress("infer", images.size());
+  for (const runtime::PartsUpload& image : images) {
+    auto result = executor.run(image, keys);
+    std::move(result.begin(), result.end(), std::back_inserter(results));
+    if (images.size() > 1) progress.advance();
+  }
+  return results;
+}
+
+void print_summary(const Options& options, std::size_t images, std::size_t bytes, double each_ms, double peak) {
+  fmt::print("wrote {}: {} result{}, {}, {} each, peak memory {:.0f} MB\n", options.output.string(), images,
+             images == 1 ? "" : "s", human_bytes(static_cast<double>(bytes)), human_ms(each_ms), peak);
+}
+
 void infer(const Options& options) {
   if (options.profile == "-" && options.trace == "-") {
     throw InvalidArgument("--profile and --trace both to stdout: name a file for one of them");
@@ -43,7 +66,25 @@ void infer(const Options& options) {
   const ckks::EvaluationKeys keys = ckks::load_evaluation_keys(options.keys, memory.key_form);
   ckks::require_same_context(*context, *keys.context, "the evaluation keys");
   ckks::require_keys(keys, plan->program.keys);
-  const auto inputs = ckks::read_input_file(read_file(options.input), *context, options.input.string());
+  const Bytes input_file = read_file(options.input);
+  if (ckks::kind_of(input_file) == ckks::Kind::kPartsInput) {
+    if (!options.profile.empty() || !options.trace.empty()) {
+      throw InvalidArgument("--profile and --trace are for images in one piece");
+    }
+    const auto images = runtime::read_parts_file(input_file, *context, options.input.string());
+    Stopwatch watch;
+    const auto results = infer_parts(*plan, context, images, keys, options.memory_budget);
+    const double each_ms = watch.lap_ms() / static_cast<double>(images.size());
+    const Bytes bytes = ckks::write_result_file(*context, results);
+    write_file(options.output, bytes);
+    print_summary(options, images.size(), bytes.size(), each_ms, peak_memory_mb());
+    return;
+  }
+  if (vision::parse_card(plan->card, "the plan's card").chunks) {
+    throw InvalidArgument(options.input.string() + " holds images in one piece, this plan takes them in chunks: "
+                          "encrypt them with its own manifest");
+  }
+  const auto inputs = ckks::read_input_file(input_file, *context, options.input.string());
   const std::size_t each = plan->program.input_ciphertexts();
   const std::size_t images = images_in(inputs.size(), each, options.input.string());
   const runtime::Executor executor(context, {plan, &plan->program}, std::move(memory));
@@ -73,8 +114,7 @@ void infer(const Options& options) {
     fmt::print("{}\n", profile_table(plan->program, profiled));
   }
   if (options.trace == "-") return;
-  fmt::print("wrote {}: {} result{}, {}, {} each, peak memory {:.0f} MB\n", options.output.string(), images,
-             images == 1 ? "" : "s", human_bytes(static_cast<double>(bytes.size())), human_ms(each_ms), peak);
+  print_summary(options, images, bytes.size(), each_ms, peak);
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "blindsight/ckks/serialise.h"
+#include "blindsight/cli/input.h"
 #include "blindsight/cli/zoo.h"
 #include "blindsight/runtime/client.h"
 #include "blindsight/runtime/executor.h"
@@ -31,7 +33,9 @@ struct TravelBytes {
 /// Immutable once made; classify() may be called from several threads.
 class Session {
  public:
-  Session(compiler::Program program, const std::string& card_json, std::uint64_t memory_budget);
+  /// `shape` for a model of chunks: then images come in parts.
+  Session(compiler::Program program, const std::string& card_json, std::uint64_t memory_budget,
+          const std::optional<PartsShape>& shape = std::nullopt);
   double keygen_ms() const { return keygen_ms_; }
   /// Time to encode the server's weights.
   double load_ms() const { return load_ms_; }
@@ -39,7 +43,11 @@ class Session {
 
   /// `seen`, where given, receives the very bytes that a remote server would for this image; `travel` the sizes of the
   /// files. Neither counts in the times.
+  /// Throws InvalidArgument where the other form of input is needed.
   Passage classify(std::span<const double> tensor, Bytes* seen = nullptr, TravelBytes* travel = nullptr) const;
+  Passage classify(const runtime::Parts& parts, TravelBytes* travel = nullptr) const;
+  Passage classify(const Input& input, TravelBytes* travel = nullptr) const;
+  /// Of a model of whole images.
   const runtime::Executor& executor() const { return *executor_; }
 
  private:
@@ -48,7 +56,11 @@ class Session {
   double keygen_ms_ = 0, load_ms_ = 0;
   ckks::SecretKey secret_;
   ckks::EvaluationKeys keys_;
-  std::unique_ptr<const runtime::Executor> executor_;
+  void finish(Passage& passage, const std::vector<ckks::Ciphertext>& results, TravelBytes* travel) const;
+
+  std::unique_ptr<const runtime::Executor> executor_;  // of whole images
+  std::optional<PartsShape> shape_;
+  std::unique_ptr<const runtime::PartsExecutor> parts_executor_;  // of images in parts
 };
 
 }  // namespace blindsight::cli

@@ -95,6 +95,14 @@ Model load_model(const std::string& model, const std::optional<fs::path>& card) 
   return loaded;
 }
 
+Model load_model(const std::string& model, const std::optional<fs::path>& card, const ChunkOptions& chunks) {
+  Model loaded = load_model(model, card);
+  const bool off = chunks.mode == ChunkMode::kOff && loaded.card.chunks && !loaded.card.chunks->whole.empty();
+  if (off) loaded = load_model((loaded.file.parent_path() / (loaded.card.chunks->whole + ".onnx")).string());
+  check_chunk_mode(loaded.card, chunks);
+  return loaded;
+}
+
 void add_memory_budget(CLI::App& command, std::uint64_t& budget) {
   command
       .add_option(
@@ -117,6 +125,8 @@ void add_compile_options(CLI::App& command, CompileOptions& options) {
       .add_option("--max-rotation-keys", options.max_rotation_keys,
                   "Most rotation keys that the client must make (default: as many as are fastest)")
       ->check(CLI::PositiveNumber);
+  command.add_flag("!--no-ring-switching", options.ring_switching,
+                   "Stay in the largest ring (default: go on in smaller ones where that is cheaper)");
   command.add_option("--calibration", options.calibration,
                      "Images that tell how large values get: a data set or a folder (default: drawn ones)");
   add_memory_budget(command, options.memory_budget);
@@ -136,6 +146,7 @@ compiler::Compiled compile_model(const Model& model, const CompileOptions& optio
   chosen.log_n = options.log_n;
   chosen.max_rotation_keys = options.max_rotation_keys;
   chosen.memory_budget = options.memory_budget;
+  chosen.ring_switching = options.ring_switching && !model.card.chunks;  // parts are added up in one ring
   chosen.output_bound = known_output_bound(model.card_json);
   chosen.calibration = calibration_tensors(model.card, options.calibration);
   return compiler::compile(nn::to_network(model.graph), chosen);

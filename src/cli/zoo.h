@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "blindsight/cli/chunk_options.h"
 #include "blindsight/compiler/compile.h"
 #include "blindsight/nn/graph.h"
 #include "blindsight/vision/card.h"
@@ -34,6 +35,10 @@ struct Model {
 /// throw.
 Model load_model(const std::string& model, const std::optional<std::filesystem::path>& card = std::nullopt);
 
+/// The same, but for a model of chunks and --chunks off the model of whole images beside it, where its card names one.
+Model load_model(const std::string& model, const std::optional<std::filesystem::path>& card,
+                 const ChunkOptions& chunks);
+
 /// Memory that the server's part may take where nothing else is said, in bytes.
 inline constexpr std::uint64_t kDefaultMemoryBudget = 5'000'000'000;
 
@@ -42,6 +47,7 @@ struct CompileOptions {
   std::optional<double> precision;
   unsigned log_n = 0;
   std::size_t max_rotation_keys = 0;  ///< 0: no limit
+  bool ring_switching = true;
   std::uint64_t memory_budget = kDefaultMemoryBudget;
   std::optional<std::string> calibration;  ///< see calibration.h
 };

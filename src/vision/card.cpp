@@ -48,6 +48,12 @@ class Object {
     return v.get<int>();
   }
 
+  bool flag(const char* key) const {
+    const Json& v = get(key);
+    if (!v.is_boolean()) fail(key, "must be true or false");
+    return v.get<bool>();
+  }
+
   std::vector<double> numbers(const char* key, std::size_t count) const {
     const Json& v = get(key);
     if (!v.is_array() || v.size() != count) fail(key, "must be a list of " + std::to_string(count) + " numbers");
@@ -110,6 +116,22 @@ Preprocess parse_preprocess(const Object& in) {
       if (!std::isfinite((255 * out.scale - m) / s) || !std::isfinite(m / s)) in.fail("std", "is too small");
     }
   }
+  if (in.has("equalise")) out.equalise = in.flag("equalise");
+  if (out.equalise && out.color != Color::kGray) in.fail("equalise", "is for gray images only");
+  return out;
+}
+
+Chunking parse_chunking(const Object& in, const Preprocess& input) {
+  if (input.color != Color::kGray) in.fail("", "needs a network for gray images");
+  Chunking out;
+  out.image_width = in.integer("image_width", input.width, kMaxSide);
+  out.image_height = in.integer("image_height", 1, kMaxSide);
+  out.group = in.integer("group", 1, input.height);
+  if (input.height % out.group != 0) in.fail("group", "must divide the height of 'preprocess'");
+  out.chunk_height = input.height / out.group;
+  if (out.chunk_height > out.image_height) in.fail("image_height", "must hold a chunk");
+  if (in.has("whole")) out.whole = in.text("whole");
+  if (out.whole.find('/') != std::string::npos) in.fail("whole", "must be a name without folders");
   return out;
 }
 
@@ -139,6 +161,7 @@ Card parse_card(std::string_view text, const std::string& what) {
   card.dataset = in.text("dataset");
   card.labels = in.texts("labels", kMaxLabels);
   card.preprocess = parse_preprocess(in.object("preprocess"));
+  if (in.has("chunks")) card.chunks = parse_chunking(in.object("chunks"), card.preprocess);
   if (in.has("provenance")) card.provenance = in.text("provenance");
   if (in.has("accuracy")) {
     const Object accuracy = in.object("accuracy");
@@ -165,6 +188,12 @@ std::string to_json(const Card& card) {
   out["labels"] = card.labels;
   out["preprocess"] = {{"width", p.width}, {"height", p.height}, {"color", p.color == Color::kGray ? "gray" : "rgb"},
                        {"scale", p.scale}, {"mean", p.mean},     {"std", p.std}};
+  if (p.equalise) out["preprocess"]["equalise"] = true;
+  if (card.chunks) {
+    const Chunking& c = *card.chunks;
+    out["chunks"] = {{"image_width", c.image_width}, {"image_height", c.image_height}, {"group", c.group}};
+    if (!c.whole.empty()) out["chunks"]["whole"] = c.whole;
+  }
   out["provenance"] = card.provenance;
   out["accuracy"] = card.accuracy;
   if (card.evaluation) {

@@ -6,6 +6,7 @@
 #include "blindsight/base/error.h"
 #include "blindsight/base/file.h"
 #include "blindsight/vision/checksum.h"
+#include "blindsight/vision/folder.h"
 #include "blindsight/vision/idx.h"
 #include "blindsight/vision/inflate.h"
 #include "blindsight/vision/quoted.h"
@@ -31,6 +32,10 @@ std::uint64_t content_size(const DatasetInfo& info, const DataFile& file) {
 }
 
 [[noreturn]] void missing(const DatasetInfo& info, const fs::path& path) {
+  if (info.files.empty()) {
+    throw IoError(quoted(path) + " does not exist: put the images of '" + info.name + "' (see " + info.home +
+                  ") there, a folder for each class, or pass --data with the folder that holds " + info.name + "/");
+  }
   throw IoError(quoted(path) + " does not exist: run `blindsight data fetch " + info.name +
                 "` or pass --data with the folder that holds " + info.name + "/");
 }
@@ -59,6 +64,14 @@ void check_target(const Dataset& dataset, std::uint8_t target, const std::string
     throw FormatError(what + " has the label " + std::to_string(target) + ", '" + dataset.name + "' has only " +
                       std::to_string(dataset.labels.size()) + " classes");
   }
+}
+
+Dataset load_tree(const DatasetInfo& info, const std::string& split, const fs::path& folder) {
+  if (!fs::is_directory(folder)) missing(info, folder);
+  Dataset out = load_folder(folder, split);
+  if (out.labels != info.labels) throw FormatError(quoted(folder) + " does not hold the classes of '" + info.name + "'");
+  out.name = info.name;
+  return out;
 }
 
 }  // namespace
@@ -132,6 +145,7 @@ void append_records(Dataset& dataset, std::span<const std::uint8_t> records, con
 
 Dataset load_dataset(const std::string& name, const std::string& split, const fs::path& directory) {
   const DatasetInfo& info = dataset_info(name);
+  if (info.files.empty()) return load_tree(info, split, directory / info.name);
   if (split != "test" && split != "train") {
     throw InvalidArgument("there is no split '" + split + "': take test or train");
   }

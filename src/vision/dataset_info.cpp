@@ -86,10 +86,22 @@ DatasetInfo cifar10() {
             "d821c533a53c07650762994465cd50d3a7e37e11b8f7e795df968d9581c6f8dd", ""}}};
 }
 
+/// Steel surface defects (Song, Yan 2013), as a folder a class.
+DatasetInfo neu_cls() {
+  return {"neu-cls",
+          200,
+          200,
+          1,
+          {"crazing", "inclusion", "patches", "pitted_surface", "rolled-in_scale", "scratches"},
+          "",
+          "http://faculty.neu.edu.cn/songkechen/",
+          {}};
+}
+
 }  // namespace
 
 const std::vector<DatasetInfo>& known_datasets() {
-  static const std::vector<DatasetInfo> all{mnist(), fashion_mnist(), kmnist(), cifar10()};
+  static const std::vector<DatasetInfo> all{mnist(), fashion_mnist(), kmnist(), cifar10(), neu_cls()};
   return all;
 }
 

@@ -27,10 +27,10 @@ struct DatasetInfo {
   std::vector<std::string> labels;
   std::string url;   ///< folder that the official files are in; empty where they can't be fetched one by one
   std::string home;  ///< where a person finds them
-  std::vector<DataFile> files;
+  std::vector<DataFile> files;  ///< empty for a tree of image files, see folder.h
 };
 
-/// All of them: mnist, fashion-mnist, kmnist, cifar-10.
+/// All of them: mnist, fashion-mnist, kmnist, cifar-10, neu-cls.
 const std::vector<DatasetInfo>& known_datasets();
 
 /// Throws InvalidArgument, naming those there are, for any other name.

@@ -128,6 +128,10 @@ class Fetcher {
 void fetch(const std::string& name, const fs::path& destination, const std::optional<fs::path>& from,
            const FetchCallback& callback) {
   const DatasetInfo& info = dataset_info(name);
+  if (info.files.empty()) {
+    throw IoError("'" + info.name + "' can't be fetched file by file: put its images (see " + info.home + ") into " +
+                  quoted(destination / info.name) + ", a folder for each class");
+  }
   Fetcher fetcher(info, destination / info.name, callback);
   if (from) {
     if (!fs::is_directory(*from)) throw IoError(quoted(*from) + " is not a folder");

@@ -114,6 +114,14 @@ Image to_rgb(const Image& image) {
   return from_mat(rgb);
 }
 
+Image equalised(const Image& gray) {
+  const cv::Mat mat = view(gray);
+  if (gray.channels != 1) throw InvalidArgument("the histogram of a colour image can't be equalised: make it gray");
+  cv::Mat out;
+  cv::equalizeHist(mat, out);
+  return from_mat(out);
+}
+
 Image resize(const Image& image, int width, int height) {
   const cv::Mat mat = view(image);
   if (width <= 0 || height <= 0 || static_cast<std::uint64_t>(width) * height > kMaxPixels) {

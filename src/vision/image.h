@@ -47,6 +47,10 @@ Image to_gray(const Image& image);
 /// Three equal channels from a gray image; an RGB image as it is.
 Image to_rgb(const Image& image);
 
+/// A gray image whose levels are spread evenly over 0 to 255, as far as their order allows (OpenCV's equalizeHist);
+/// one of a single level stays. Throws InvalidArgument for a colour image.
+Image equalised(const Image& gray);
+
 /// Stretched to width × height pixels: by area where it shrinks, bilinear where it grows. The aspect may change.
 Image resize(const Image& image, int width, int height);
 

@@ -20,6 +20,7 @@ std::vector<double> preprocess(const Image& image, const Card& card, bool resize
     }
     in = resize(in, p.width, p.height);
   }
+  if (p.equalise) in = equalised(in);
   const auto channels = static_cast<std::size_t>(in.channels);
   if (p.mean.size() != channels || p.std.size() != channels) {
     throw InvalidArgument("the card of '" + card.name + "' needs one mean and one std for each of its channels");

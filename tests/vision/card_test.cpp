@@ -54,6 +54,36 @@ TEST(Card, MayLackWhatIsOptional) {
   EXPECT_EQ(card.preprocess.channels(), 3);
 }
 
+TEST(Card, ReadsChunksAndEqualisation) {
+  const Card plain = parse_card(kGood);
+  EXPECT_FALSE(plain.chunks);
+  EXPECT_FALSE(plain.preprocess.equalise);
+  const std::string chunks = R"("chunks": {"image_width": 112, "image_height": 60, "group": 4, "whole": "net-whole"}, )";
+  const std::string equalise = with("\"std\": [2]", "\"std\": [2], \"equalise\": true");
+  std::string text = equalise;
+  text.replace(text.find("\"provenance\""), 0, chunks);
+  const Card card = parse_card(text);
+  EXPECT_TRUE(card.preprocess.equalise);
+  ASSERT_TRUE(card.chunks);
+  EXPECT_EQ(card.chunks->image_width, 112);
+  EXPECT_EQ(card.chunks->image_height, 60);
+  EXPECT_EQ(card.chunks->group, 4);
+  EXPECT_EQ(card.chunks->chunk_height, 5);  // four of them make the height of 20
+  EXPECT_EQ(card.chunks->whole, "net-whole");
+  EXPECT_EQ(to_json(parse_card(to_json(card))), to_json(card));
+  const auto refused = [&](const std::string& from, const std::string& to) {
+    std::string bad = text;
+    bad.replace(bad.find(from), from.size(), to);
+    return message_of<FormatError>([&] { parse_card(bad); });
+  };
+  EXPECT_NE(refused("\"group\": 4", "\"group\": 3").find("'chunks.group'"), std::string::npos);
+  EXPECT_NE(refused("\"group\": 4", "\"group\": 0").find("'chunks.group'"), std::string::npos);
+  EXPECT_NE(refused("\"image_width\": 112", "\"image_width\": 27").find("'chunks.image_width'"), std::string::npos);
+  EXPECT_NE(refused("\"image_height\": 60", "\"image_height\": 4").find("'chunks.image_height'"), std::string::npos);
+  EXPECT_NE(refused("net-whole", "../net").find("'chunks.whole'"), std::string::npos);
+  EXPECT_NE(refused("\"equalise\": true", "\"equalise\": 1").find("'preprocess.equalise'"), std::string::npos);
+}
+
 TEST(Card, NamesTheMissingKey) {
   for (const std::string key : {"name", "dataset", "labels", "preprocess"}) {
     const auto message = message_of<FormatError>([&] { parse_card(with("\"" + key + "\"", "\"other\"")); });
