@@ -272,7 +272,7 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel
 
   const auto input_room = 2 * std::max(0.0, std::log2(model.values[0].range)) + kRoomBits;
   if (scales.log_scale[0] < kMinScaleBits || scales.log_scale[0] > 60 ||
-      scales.log_scale[0] + input_room > room[depth]) {
+      scales.log_scale[0] * (model.squared[0] ? 2 : 1) + input_room > room[depth]) {
     return kInfinity;
   }
   double variance = model.values[0].sensitivity * rings[0].fresh(std::exp2(scales.log_scale[0]));
