@@ -21,12 +21,16 @@ namespace blindsight::compiler {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::size_t kBeam = 8;
-/// Where all maps are small, many states are cheap to follow, and many layouts of a first layer cost nearly the same.
-constexpr std::size_t kWideBeam = 16;
+/// How far the search looks.
+struct Effort {
+  std::size_t beam;   ///< states that are kept after a stage
+  double stage_work;  ///< steps of all covers of a stage, where cheaper candidates exist
+};
+/// Where all maps are small: many layouts of a layer cost nearly the same, and which of them suits the next one shows
+/// only there.
+constexpr Effort kSmallEffort{16, 1e9};
+constexpr Effort kLargeEffort{8, 2e8};
 constexpr std::size_t kBatch = 4;
-/// Steps of all covers of a stage, where cheaper candidates exist.
-constexpr double kStageWork = 1e9;
 /// Where every element stands once there is nothing to search: a step takes so much of one that does.
 constexpr double kForcedStep = 0.1;
 /// States whose latest stage costs so many times what the best one's does are not followed.
@@ -59,6 +63,15 @@ std::uint64_t hash_of(const Placement& p) {
   }
   for (const std::uint32_t x : p.position) hash = mix(hash, x);
   return hash;
+}
+
+bool has_small_maps(const nn::QuadraticNetwork& network) {
+  for (const nn::Stage& stage : network.stages) {
+    for (const nn::StageTerm& term : stage.terms) {
+      if (term.matrix.nonzeros() > kSmallMap) return false;
+    }
+  }
+  return true;
 }
 
 /// Where one value stands.
@@ -123,7 +136,11 @@ struct Task {
 class Search {
  public:
   Search(const nn::QuadraticNetwork& network, const LoweringOptions& options, unsigned log_period)
-      : network_(network), options_(options), log_period_(log_period), depths_(network.depths()) {
+      : network_(network),
+        options_(options),
+        log_period_(log_period),
+        effort_(has_small_maps(network) ? kSmallEffort : kLargeEffort),
+        depths_(network.depths()) {
     last_reader_.assign(network.stages.size() + 1, 0);
     for (std::size_t v = 0; v <= network.stages.size(); ++v) last_log_period_.push_back(log_period_made(v));
     for (std::size_t s = 0; s < network.stages.size(); ++s) {
@@ -139,7 +156,7 @@ class Search {
   Lowered run() {
     std::vector<StatePtr> states = first_states();
     for (std::size_t s = 0; s < network_.stages.size(); ++s) {
-      states = step(states, s, s + 1 == network_.stages.size() ? 1 : beam());
+      states = step(states, s, s + 1 == network_.stages.size() ? 1 : effort_.beam);
       if (states.empty()) {
         throw UnsupportedModel("layer " + network_.stages[s].name + ": no layout found within 2^" +
                                std::to_string(kMaxLogCiphertexts) + " ciphertexts of 2^" +
@@ -169,14 +186,6 @@ class Search {
   }
   const LevelCost& price_of(std::size_t stage) const { return options_.prices[level_of(stage)]; }
 
-  std::size_t beam() const {
-    const auto small = [](const nn::Stage& stage) {
-      return std::all_of(stage.terms.begin(), stage.terms.end(),
-                         [](const nn::StageTerm& term) { return term.matrix.nonzeros() <= kSmallMap; });
-    };
-    return std::all_of(network_.stages.begin(), network_.stages.end(), small) ? kWideBeam : kBeam;
-  }
-
   /// The one with the most weights.
   const nn::StageTerm& main_term(std::size_t stage) const {
     const auto& terms = network_.stages[stage].terms;
@@ -201,6 +210,7 @@ class Search {
   const nn::QuadraticNetwork& network_;
   const LoweringOptions& options_;
   unsigned log_period_;
+  Effort effort_;
   std::vector<unsigned> depths_;
   std::vector<std::size_t> last_reader_;              // of every value
   std::vector<unsigned> last_log_period_;             // of every value: the least with which it is made or read
@@ -370,7 +380,7 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
       if (!best.empty()) cutoff = std::min(cutoff, start + kHopeless * (best.front()->cost - start));
       if (tasks[first].at_least >= cutoff) break;
       count = std::min(count, tasks.size() - first);
-      if (!best.empty() && spent + tasks[first].work > kStageWork) {
+      if (!best.empty() && spent + tasks[first].work > effort_.stage_work) {
         count = 1;  // a quicker one may follow
         continue;
       }

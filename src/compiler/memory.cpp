@@ -14,6 +14,8 @@ namespace {
 
 std::size_t limb_bytes(const ckks::Context& context) { return context.n() * sizeof(std::uint64_t); }
 
+std::size_t poly_bytes(const ckks::Context& context, std::size_t limbs) { return limbs * limb_bytes(context); }
+
 std::size_t extended_limbs(const ckks::Context& context, unsigned level) {
   return level + 1 + context.special_limbs(level);
 }
@@ -34,7 +36,7 @@ KeyBytes key_bytes(const Program& program, const ckks::Context& largest) {
     const ckks::ContextPtr context = largest.in_ring(ring);
     const auto add = [&](unsigned level) {
       bytes.packed += ckks::packed_key_bytes(*context, level);
-      bytes.expanded += 2 * context->digits(level) * extended_limbs(*context, level) * limb_bytes(*context);
+      bytes.expanded += 2 * context->digits(level) * poly_bytes(*context, extended_limbs(*context, level));
     };
     const ckks::KeyLevels keys = ckks::key_levels(*context, request.in_ring(ring));
     for (const auto& [special_limbs, level] : keys.relinearisation) add(level);
@@ -79,7 +81,8 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   const ckks::Context& context = *largest.in_ring(op.ring);
   const std::size_t extended = extended_limbs(context, op.level);
   const std::size_t digits = context.digits(op.level);
-  if (op.kind == OpKind::kSquare) return (op.level + 1 + (digits + 2) * extended) * limb_bytes(context);
+  if (op.kind == OpKind::kSquare)
+    return poly_bytes(context, op.level + 1) + (digits + 2) * poly_bytes(context, extended);
   if (op.kind != OpKind::kLinearMap) return 0;
   const Map& map = program.maps[op.operand];
   std::set<std::pair<std::uint32_t, int>> babies;
@@ -88,17 +91,19 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   std::set<std::pair<std::uint32_t, int>> giants;
   for (const auto& term : map.plan.terms) giants.emplace(term.output, term.giant);
   const std::size_t sums = std::min(giants.size(), ckks::kGroupsTogether);
-  const std::size_t limbs = (2 * (babies.size() + sums + map.plan.outputs + 1) + digits) * extended;
+  const std::size_t polys = 2 * (babies.size() + sums + map.plan.outputs + 1) + digits;
   // Weights encoded as they are used: a limb of each for every thread, and their coefficients.
   std::size_t period = 0;
   for (const auto& diagonal : map.diagonals) period = std::max<std::size_t>(period, diagonal.period());
   const std::size_t weights = std::min(map.plan.terms.size(), ckks::kTermsTogether) * period;
-  return limbs * limb_bytes(context) + weights * (static_cast<std::size_t>(thread_count()) * sizeof(std::uint64_t) + 4);
+  return polys * poly_bytes(context, extended) +
+         weights * (static_cast<std::size_t>(thread_count()) * sizeof(std::uint64_t) + 4);
 }
 
 /// Tables, indices of automorphisms, the process itself, and freed memory that is kept for the next use.
 std::size_t standing_bytes(const Program& program, const ckks::Context& context) {
-  constexpr std::size_t kProcess = std::size_t{32} << 20, kTablesOfAPrime = 2;  // limbs
+  // Bytes that it has before it begins; limbs.
+  constexpr std::size_t kProcess = std::size_t{56} << 20, kTablesOfAPrime = 2;
   std::size_t bytes = kProcess;
   ckks::KeyRequest request = required_keys(program);
   for (unsigned ring = 0; ring <= program.parameters.smaller.size(); ++ring) {
@@ -112,12 +117,13 @@ std::size_t standing_bytes(const Program& program, const ckks::Context& context)
 std::size_t working_bytes(const Program& program, const ckks::Context& context) {
   const std::size_t count = program.values();
   constexpr std::size_t kForever = std::numeric_limits<std::size_t>::max();
-  std::vector<std::size_t> last_use(count, 0), bytes(count, 2 * (program.input_level + 1) * limb_bytes(context));
+  std::vector<std::size_t> last_use(count, 0);
+  std::vector<std::size_t> bytes(count, 2 * poly_bytes(context, program.input_level + 1));
   for (std::size_t i = 0; i < program.ops.size(); ++i) {
     for (const std::uint32_t v : program.ops[i].inputs) last_use[v] = i;
     for (const std::uint32_t v : program.ops[i].outputs) {
       last_use[v] = i;
-      bytes[v] = 2 * (program.ops[i].level + 1) * limb_bytes(context) >> program.ops[i].ring;
+      bytes[v] = 2 * poly_bytes(*context.in_ring(program.ops[i].ring), program.ops[i].level + 1);
     }
   }
   for (const std::uint32_t v : program.results) last_use[v] = kForever;
@@ -135,7 +141,7 @@ std::size_t working_bytes(const Program& program, const ckks::Context& context) 
     for (const std::uint32_t v : op.inputs) release(v);
     for (const std::uint32_t v : op.outputs) release(v);
   }
-  return most + most / 16 + standing_bytes(program, context);  // blocks are rounded up
+  return most + most / 16 + standing_bytes(program, context);  // what the allocator may hold besides
 }
 
 /// Encoded weights of one operation.

@@ -1,10 +1,12 @@
 #include "blindsight/ring/kernels.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "blindsight/base/error.h"
+#include "blindsight/ring/kernels_for_test.h"
 #include "blindsight/ring/simd/constants.h"
 
 namespace blindsight::ring {
@@ -24,18 +26,34 @@ std::span<const Kernels* const> available_kernels() {
   return available;
 }
 
-const Kernels& kernels() {
-  static const Kernels& chosen = []() -> const Kernels& {
-    const char* wanted = std::getenv("BLINDSIGHT_ISA");
-    if (wanted == nullptr || *wanted == '\0') return *available_kernels().front();
-    std::string names;
-    for (const Kernels* k : available_kernels()) {
-      if (k->name == wanted) return *k;
-      names += (names.empty() ? "" : ", ") + std::string(k->name);
-    }
-    throw InvalidArgument("BLINDSIGHT_ISA=" + std::string(wanted) + " can't run here; this processor runs " + names);
-  }();
-  return chosen;
+namespace {
+
+const Kernels& choose() {
+  const char* wanted = std::getenv("BLINDSIGHT_ISA");
+  if (wanted == nullptr || *wanted == '\0') return *available_kernels().front();
+  std::string names;
+  for (const Kernels* k : available_kernels()) {
+    if (k->name == wanted) return *k;
+    names += (names.empty() ? "" : ", ") + std::string(k->name);
+  }
+  throw InvalidArgument("BLINDSIGHT_ISA=" + std::string(wanted) + " can't run here; this processor runs " + names);
 }
+
+/// Null until the first use. Any thread finds the same.
+std::atomic<const Kernels*> in_use = nullptr;
+
+}  // namespace
+
+const Kernels& kernels() {
+  const Kernels* table = in_use.load(std::memory_order_acquire);
+  if (table == nullptr) {
+    table = &choose();
+    in_use.store(table, std::memory_order_release);
+  }
+  return *table;
+}
+
+KernelsForTest::KernelsForTest(const Kernels& table) { in_use.store(&table, std::memory_order_release); }
+KernelsForTest::~KernelsForTest() { in_use.store(nullptr, std::memory_order_release); }
 
 }  // namespace blindsight::ring

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "blindsight/compiler/compile.h"
@@ -24,6 +25,41 @@ class Commands : public testing::Test {
   const Workshop& shop() const { return Workshop::get(); }
   std::string path(const std::string& name) const { return shop().path(name).string(); }
 };
+
+/// A trace of three images that a viewer takes: named threads, and on each of them spans one after the other.
+void expect_trace(const Bytes& text) {
+  const json trace = json::parse(text.begin(), text.end());
+  std::map<std::pair<int, int>, std::string> threads;
+  std::map<std::pair<int, int>, double> ends;
+  std::map<std::string, double> sums;
+  for (const json& event : trace["traceEvents"]) {
+    const int image = event["pid"].get<int>();
+    if (event["ph"] == "M") {
+      const std::string name = event["args"]["name"].get<std::string>();
+      if (event["name"] == "process_name") {
+        EXPECT_EQ(name, "image " + std::to_string(image));
+      }
+      if (event["name"] == "thread_name") threads[{image, event["tid"].get<int>()}] = name;
+      continue;
+    }
+    EXPECT_EQ(event["ph"], "X");
+    EXPECT_FALSE(event["name"].get<std::string>().empty());
+    const double start = event["ts"].get<double>(), length = event["dur"].get<double>();
+    EXPECT_GT(length, 0);
+    const std::pair thread(image, event["tid"].get<int>());
+    ASSERT_TRUE(threads.contains(thread));
+    EXPECT_GE(start, ends[thread] - 1);
+    ends[thread] = start + length;
+    sums[threads[thread]] += length;
+    if (event["cat"] == "linear map") {
+      EXPECT_GT(event["args"]["products"].get<int>(), 0);
+      EXPECT_EQ(event["args"]["weights"], "encoded on the fly");
+    }
+  }
+  EXPECT_EQ(threads.size(), 6u);  // layers and operations of three images
+  EXPECT_GT(sums["operations"], 0);
+  EXPECT_NEAR(sums["layers"], sums["operations"], 0.05 * sums["layers"]);
+}
 
 TEST_F(Commands, FourProcessesGiveTheLabelsOfOne) {
   const Result decrypted = program({"decrypt", "--keys", path("keys"), path("y.ct"), "--json"});
@@ -55,36 +91,53 @@ TEST_F(Commands, InferProfilesAndKeepsToABudget) {
     EXPECT_EQ(result.err.find("error"), std::string::npos) << result.err;
     return result;
   };
-  const Result result = infer("budget.ct", {"--memory-budget", "1M", "--profile", path("trace.json")});
+  const Result result = infer(
+      "budget.ct", {"--memory-budget", "1M", "--profile", path("times.json"), "--trace", path("trace.json")});
   EXPECT_NE(result.out.find("linear map"), std::string::npos) << result.out;
   // Weights encoded on the fly are the same weights.
   EXPECT_EQ(contents(path("budget.ct")), contents(path("y.ct")));
-  const Bytes text = contents(path("trace.json"));
-  const json trace = json::parse(text.begin(), text.end());
-  ASSERT_FALSE(trace["traceEvents"].empty());
-  EXPECT_EQ(trace["traceEvents"].size() % 3, 0u);  // three images
-  double end = 0;
-  for (const json& event : trace["traceEvents"]) {
-    EXPECT_EQ(event["ph"], "X");
-    EXPECT_FALSE(event["name"].get<std::string>().empty());
-    EXPECT_GE(event["ts"].get<double>(), end - 1);
-    EXPECT_GT(event["dur"].get<double>(), 0);
-    end = event["ts"].get<double>() + event["dur"].get<double>();
-    if (event["cat"] == "linear map") {
-      EXPECT_GT(event["args"]["products"].get<int>(), 0);
-      EXPECT_EQ(event["args"]["weights"], "encoded on the fly");
-    }
+  expect_trace(contents(path("trace.json")));
+  const Bytes text = contents(path("times.json"));
+  const json times = json::parse(text.begin(), text.end());
+  EXPECT_EQ(times["images"], 3);
+  EXPECT_GT(times["floor_ms"].get<double>(), 0);
+  double sum = 0;
+  for (const json& operation : times["operations"]) {
+    sum += operation["ms"].get<double>();
+    if (operation["kind"] != "linear map") continue;
+    EXPECT_GT(operation["products"].get<int>(), 0);
+    EXPECT_GT(operation["transforms"].get<double>(), 0);
+    EXPECT_GT(operation["predicted_ms"].get<double>(), operation["floor_ms"].get<double>());
+    EXPECT_EQ(operation["weights"], "encoded on the fly");
   }
+  EXPECT_NEAR(times["ms"].get<double>(), sum, 1e-6 * sum);
   const Result all = infer("all.ct", {"--memory-budget", "0", "--profile", "-"});
-  for (const json& event : json::parse(all.out)["traceEvents"]) {
-    if (event["cat"] == "linear map") {
-      EXPECT_EQ(event["args"]["weights"], "kept");
+  for (const json& operation : json::parse(all.out)["operations"]) {
+    if (operation["kind"] == "linear map") {
+      EXPECT_EQ(operation["weights"], "kept");
     }
   }
   EXPECT_EQ(contents(path("all.ct")), contents(path("y.ct")));
   expect_refusal(program({"infer", path("model/plan.bs"), "--eval-keys", path("keys/eval.keys"), path("x.ct"), "-o",
+                          path("never.ct"), "--profile", "-", "--trace", "-"}),
+                 path("never.ct"));
+  expect_refusal(program({"infer", path("model/plan.bs"), "--eval-keys", path("keys/eval.keys"), path("x.ct"), "-o",
                           path("never.ct"), "--memory-budget", "much"}),
                  path("never.ct"));
+}
+
+TEST_F(Commands, TakesThePredictedMemory) {
+  const Result compiled = program({"compile", kModel, "-o", path("measured"), "--json"});
+  ASSERT_EQ(compiled.status, 0) << compiled.err;
+  const double predicted = json::parse(compiled.out)["bytes"]["server_memory"].get<double>() / 1e6;
+  const Result inferred = program({"infer", path("model/plan.bs"), "--eval-keys", path("keys/eval.keys"), path("x.ct"),
+                                   "-o", path("measured.ct")});
+  ASSERT_EQ(inferred.status, 0) << inferred.err;
+  const std::string before = "peak memory ";
+  const std::size_t at = inferred.out.find(before);
+  ASSERT_NE(at, std::string::npos) << inferred.out;
+  const double measured = std::stod(inferred.out.substr(at + before.size()));
+  EXPECT_NEAR(predicted, measured, 0.15 * measured);
 }
 
 TEST_F(Commands, CompileIsReproducibleAndTakesOtherImages) {
@@ -254,6 +307,12 @@ TEST(CommandLine, BenchWritesItsFigures) {
   const json figures = json::parse(bench.out);
   ASSERT_EQ(figures["results"].size(), 1u);
   EXPECT_GT(figures["results"][0]["median_ms"].get<double>(), 0);
+  const Result scheme = program({"bench", "--filter", "ckks/2^13/hoist", "--json", "-"});
+  ASSERT_EQ(scheme.status, 0) << scheme.err;
+  for (const json& figure : json::parse(scheme.out)["results"]) {
+    EXPECT_GT(figure["floor_ms"].get<double>(), 0);
+    EXPECT_GT(figure["predicted_ms"].get<double>(), figure["floor_ms"].get<double>());
+  }
 }
 
 }  // namespace

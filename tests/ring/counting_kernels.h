@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "blindsight/ring/kernels.h"
+#include "blindsight/ring/kernels_for_test.h"
 
 namespace blindsight::ring::test {
 
