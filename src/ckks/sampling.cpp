@@ -142,13 +142,21 @@ void UniformWords::next(std::span<std::uint64_t> out) {
     prng_.fill(key_stream);
     const bool fits = count <= out.size() && reinterpret_cast<std::uintptr_t>(out.data()) % 64 == 0;
     std::uint64_t* const to = fits ? out.data() : words.data();
-    if (ring::kernels().unpack(to, key_stream.data(), bits_, count, q_) && fits) {
-      out = out.subspan(count);
-      continue;
+    std::size_t kept = count;
+    if (!ring::kernels().unpack(to, key_stream.data(), bits_, count, q_)) {
+      kept = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::uint64_t word = to[i];
+        to[kept] = word;
+        kept += word < q_ ? 1 : 0;
+      }
     }
-    for (std::size_t i = 0; i < count; ++i) {
-      if (to[i] < q_) spare_.push_back(to[i]);
+    const std::size_t wanted = std::min(kept, out.size());
+    if (!fits) {
+      std::copy_n(to, wanted, out.data());
+      spare_.assign(to + wanted, to + kept);
     }
+    out = out.subspan(wanted);
   }
 }
 
