@@ -36,7 +36,8 @@ def conv(x, weight, bias=0.0, *, strides, pads):
 def move(kind, inputs, attributes):
     """The output of a node that only moves elements; None if it is of another kind."""
     if kind == "Reshape":
-        return inputs[0].reshape([inputs[0].shape[i] if size == 0 else size for i, size in enumerate(inputs[1].astype(int))])
+        sizes = inputs[1].astype(int)
+        return inputs[0].reshape([size or inputs[0].shape[axis] for axis, size in enumerate(sizes)])
     if kind == "Transpose":
         return inputs[0].transpose(attributes["perm"])
     if kind == "Concat":

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Draws front.svg: accuracy on CIFAR-10 against the server's time for one image, ours and others', from systems.json."""
+"""Draws front.svg from systems.json: accuracy on CIFAR-10 against the server's time for one image, ours and others'."""
 
 import html
 import json
@@ -39,7 +39,8 @@ def grid(x, y, decades, percents):
 def point(x, y, system):
     colour = OURS if system["ours"] else OTHERS
     at, height = x(system["seconds"]), y(system["accuracy"])
-    yield f'<circle cx="{at:.1f}" cy="{height:.1f}" r="5" fill="{colour}"><title>{html.escape(system["source"])}</title></circle>'
+    title = f"<title>{html.escape(system['source'])}</title>"
+    yield f'<circle cx="{at:.1f}" cy="{height:.1f}" r="5" fill="{colour}">{title}</circle>'
     yield text(at - 9, height + (4 if system["ours"] else 20), system["name"], "end", colour)
 
 

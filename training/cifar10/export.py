@@ -14,7 +14,8 @@ CORRUPTED_IMAGES = 10000
 def hardware(device):
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} threads of {processor()}"
+    count = torch.get_num_threads()
+    return f"{count} thread{'s' if count > 1 else ''} of {processor()}"
 
 
 def provenance(trainer, seed, trained_on):

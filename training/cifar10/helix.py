@@ -42,7 +42,8 @@ class Helical(torch.autograd.Function):
         middle[:, :, 0] += gradient[:, :, -1, 1:-1]
         with torch.enable_grad():  # the border columns are small: their derivative may be found as usual
             ends, starts = (middle[..., at].detach()[..., None].requires_grad_() for at in (-1, 0))
-            left, right = sideways(*(torch.cat([c[:, :, -1:], c, c[:, :, :1]], 2) for c in (starts, ends)), context.half)
+            cycles = (torch.cat([column[:, :, -1:], column, column[:, :, :1]], 2) for column in (starts, ends))
+            left, right = sideways(*cycles, context.half)
         of_ends, of_starts = torch.autograd.grad([left, right], [ends, starts], [gradient[..., :1], gradient[..., -1:]])
         middle[..., -1:] += of_ends
         middle[..., :1] += of_starts

@@ -41,7 +41,7 @@ class Square(torch.autograd.Function):
 
 
 class Layer(nn.Module):
-    """A convolution, a batch norm, a shift for each position and channel, what a residual connection adds, and a·u² + c.
+    """A convolution, a batch norm, a shift for each position and channel, a residual connection's value, and a·u² + c.
 
     Only u is squared, so any quadratic (but a line) of the normalised value can be learned. While training, u is
     bounded. Otherwise it is not, and is kept to be looked at.

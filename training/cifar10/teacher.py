@@ -15,14 +15,17 @@ class Teacher:
     def __init__(self, path, device):
         model = onnx.load(str(path))
         preprocess = json.loads(path.with_suffix(".json").read_text())["preprocess"]
-        self.mean, self.std = (torch.tensor(preprocess[key], device=device).view(1, -1, 1, 1) for key in ("mean", "std"))
+        self.mean, self.std = (torch.tensor(preprocess[key], device=device).view(1, -1, 1, 1)
+                               for key in ("mean", "std"))
         self.nodes = [(node, {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute})
                       for node in model.graph.node]
         self.input, self.output = model.graph.input[0].name, model.graph.output[0].name
         self.weights = {}
         for tensor in model.graph.initializer:
             weight = torch.from_numpy(np.array(numpy_helper.to_array(tensor))).to(device)
-            self.weights[tensor.name] = weight.contiguous(memory_format=torch.channels_last) if weight.dim() == 4 else weight
+            if weight.dim() == 4:
+                weight = weight.contiguous(memory_format=torch.channels_last)
+            self.weights[tensor.name] = weight
 
     @torch.no_grad()
     def __call__(self, images):

@@ -22,6 +22,7 @@ GRADIENT_NORM = 1.0
 CORRUPTED_STEPS, CORRUPTED_IMAGES = 4, 32  # every so many steps, the range of so many corrupted images is bounded too
 SETTLING_IMAGES = 10000
 EVALUATION_BATCH = 500
+SAVE_SECONDS = 300  # at least so often within an epoch, which takes long where others need the machine
 
 
 def pixels(images):
@@ -64,7 +65,7 @@ class Trainer(Resumable):
             self.restore()
 
     def end_within(self, epochs):
-        """Lets the learning rate fall from here on, or goes on with what did so before. The run itself is not touched."""
+        """Lets the learning rate fall from here on, or goes on with what did so before. The run stays as it is."""
         self.checkpoint = self.checkpoint.with_name(f"{self.checkpoint.stem}-decay{epochs}.pt")
         if self.checkpoint.exists():
             self.restore()
@@ -110,17 +111,25 @@ class Trainer(Resumable):
         self.schedule.step()
         return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
 
+    def finish_epoch(self):
+        """Takes what the epoch has left of its steps, in an order that only the epoch decides: resumable anywhere."""
+        batch, results, started = self.recipe.batch, [], time.monotonic()
+        order = torch.randperm(len(self.labels), generator=torch.Generator().manual_seed(self.epoch)).to(self.device)
+        self.network.train()
+        for at in range(self.schedule.taken % self.steps, self.steps):
+            results.append(self.step(order[at * batch:(at + 1) * batch]))
+            ended = at + 1 == self.steps
+            if ended or time.monotonic() - started > SAVE_SECONDS:
+                self.epoch += ended
+                self.seconds += time.monotonic() - started
+                started = time.monotonic()
+                self.save()
+        return results
+
     def run(self, validation):
         """Trains to the end of the schedule and returns the averaged network."""
-        batch = self.recipe.batch
         while self.schedule.taken < self.schedule.last:
-            started = time.monotonic()
-            self.network.train()
-            order = torch.randperm(len(self.labels), device=self.device)
-            losses, rights = zip(*(self.step(order[i:i + batch]) for i in range(0, len(order) - batch + 1, batch)))
-            self.epoch += 1
-            self.seconds += time.monotonic() - started
-            self.save()
+            losses, rights = zip(*self.finish_epoch())
             accuracy, largest, largest_corrupted = self.examine(validation)
             print(f"epoch {self.epoch:4d}  {self.seconds:6.0f} s  lr {self.optimizer.param_groups[0]['lr']:.4f}  "
                   f"loss {torch.stack(losses).mean():.4f}  trained {100 * torch.stack(rights).mean():.2f}  "
@@ -131,7 +140,8 @@ class Trainer(Resumable):
     def examine(self, validation):
         """Accuracy of the averaged network on the validation images, its largest values there and on corrupted ones."""
         shipped, right, largest = self.result().folded(), 0, 0.0
-        images, labels = (torch.from_numpy(part.copy()).to(self.device) for part in (validation.images, validation.labels))
+        parts = (validation.images, validation.labels)
+        images, labels = (torch.from_numpy(part.copy()).to(self.device) for part in parts)
         for chosen in torch.arange(len(labels), device=self.device).split(EVALUATION_BATCH):
             clean = pixels(images[chosen])
             right += (shipped(normalised(clean, self.recipe.dataset)).argmax(1) == labels[chosen]).sum().item()

@@ -11,7 +11,8 @@ def crop(images, margin):
     padded = F.pad(images, (margin,) * 4)
     rows = torch.randint(0, 2 * margin + 1, (count, 1), device=on) + torch.arange(height, device=on)
     cols = torch.randint(0, 2 * margin + 1, (count, 1), device=on) + torch.arange(width, device=on)
-    which, channel = torch.arange(count, device=on).view(-1, 1, 1, 1), torch.arange(channels, device=on).view(1, -1, 1, 1)
+    which = torch.arange(count, device=on).view(-1, 1, 1, 1)
+    channel = torch.arange(channels, device=on).view(1, -1, 1, 1)
     return padded[which, channel, rows[:, None, :, None], cols[:, None, None, :]]
 
 

@@ -21,13 +21,15 @@ def write_onnx(network, path):
 
 @torch.no_grad()
 def ranges(network, images, dataset):
-    """Largest magnitudes that an encrypted run of these images (in [0, 1]) has to hold."""
+    """Largest magnitudes that an encrypted run of these images (in [0, 1]) has to hold; what overflows counts as the
+    largest float."""
     largest = {}
     for batch in images.split(EVALUATION_BATCH):
         logits = network(normalised(pixels(batch) if batch.dtype == torch.uint8 else batch, dataset))
         values = {f"before_square_{i + 1}": u for i, u in enumerate(network.entering_squares())}
         for name, value in {**values, "logits": logits}.items():
-            largest[name] = max(largest.get(name, 0), round(value.abs().max().item(), 3))
+            magnitude = value.abs().nan_to_num(nan=torch.finfo(value.dtype).max).max().item()
+            largest[name] = max(largest.get(name, 0), round(magnitude, 3))
     return largest
 
 

@@ -47,7 +47,7 @@ def publish(kit, name, options):
     recipe = kit.recipes[name]
     network, trainer, training, test = train(kit, name, 0, options)
     reached = kit.accuracy(network, test, recipe.dataset)
-    figures, evaluation = {"clear": round(reached, 2)}, {"split": "validation" if options.preview else "test"}
+    figures, evaluation = {"clear": round(reached, 2)}, {"split": "train" if options.preview else "test"}
     trained_on = f"{len(training)} official training images"
     if kit.is_cross_validated(options.data, recipe.dataset):
         reached_by_fold = [reached]

@@ -3,6 +3,7 @@
 import dataclasses
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,27 @@ class Training(Folder):
         for name, value in whole.averaged.state_dict().items():
             torch.testing.assert_close(resumed.averaged.state_dict()[name], value, msg=name)
 
+    def test_a_run_resumed_within_an_epoch_equals_an_uninterrupted_one(self):
+        whole = self.trainer(name="whole")
+        whole.finish_epoch()
+        broken = self.trainer(name="broken")
+        step, taken = broken.step, []
+
+        def two_steps(chosen):
+            if len(taken) == 2:
+                raise KeyboardInterrupt
+            taken.append(step(chosen))
+            return taken[-1]
+
+        broken.step = two_steps
+        with unittest.mock.patch("cifar10.train.SAVE_SECONDS", -1), self.assertRaises(KeyboardInterrupt):
+            broken.finish_epoch()
+        resumed = self.trainer(name="broken", seed=7)
+        self.assertEqual((resumed.epoch, resumed.schedule.taken), (0, 2))
+        resumed.finish_epoch()
+        for name, value in whole.averaged.state_dict().items():
+            torch.testing.assert_close(resumed.averaged.state_dict()[name], value, msg=name)
+
     def test_decay_leaves_the_run_it_starts_from(self):
         trainer = self.trainer()
         trainer.epoch = 2
@@ -178,6 +200,12 @@ class Shipping(Folder):
         usual, unusual = extents(network.folded(), drawn_split(50), "cifar-10")
         self.assertEqual(usual.keys(), unusual.keys())
         self.assertEqual(len(usual), 1 + len(network.layers()))
+
+    def test_overflow_is_not_hidden(self):
+        network, _ = self.settled(FastNet(*SMALL.sizes))
+        network.stem.shift.data[:] = 1e18
+        usual, _ = extents(network.folded(), drawn_split(50), "cifar-10")
+        self.assertGreater(usual["logits"], 1e38)
 
     def test_corrupted_images_are_images(self):
         images = corrupted(pixels(torch.from_numpy(drawn_split(50).images)))
