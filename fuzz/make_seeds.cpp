@@ -1,6 +1,6 @@
 // Writes seeds for the parsers of Blindsight's own files: `make_fuzz_seeds DIR` makes DIR/plan/…, DIR/manifest/…,
-// DIR/ciphertext/…, DIR/parts/…, DIR/evaluation_keys/…, each a whole file and its payload. Made when the tests run, because keys and
-// ciphertexts are too large and too random to be kept.
+// DIR/ciphertext/…, DIR/parts/…, DIR/evaluation_keys/…, each a whole file and its payload. Made when the tests run,
+// because keys and ciphertexts are too large and too random to be kept.
 #include <cstdio>
 #include <exception>
 #include <filesystem>

@@ -98,10 +98,11 @@ void chunk(const Options& options) {
 
 void add_chunk(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(app, globals, "chunk", "Show how an image is cut, and what selective encryption leaks",
-                                  "  blindsight chunk --explain steel.png -o seen.png\n"
-                                  "  blindsight chunk --explain steel.png --threshold 150 --plain-chunks drop\n"
-                                  "  blindsight chunk steel.png --chunk-size 28x26 --statistic maximum --json");
+  CLI::App* command =
+      add_command(app, globals, "chunk", "Show how an image is cut, and what selective encryption leaks",
+                  "  blindsight chunk --explain steel.png -o seen.png\n"
+                  "  blindsight chunk --explain steel.png --threshold 150 --plain-chunks drop\n"
+                  "  blindsight chunk steel.png --chunk-size 28x26 --statistic maximum --json");
   command->add_option("IMAGE", options->image, "PNG, JPEG, PGM, PPM or BMP file")->required();
   command->add_flag("--explain", options->explain, "Print what an observer learns");
   command->add_option("-o,--output", options->output, "PNG of the image as the server sees it");

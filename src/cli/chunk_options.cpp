@@ -69,10 +69,11 @@ void add_chunk_rule(CLI::App& command, ChunkOptions& options, std::string& size)
 
 void add_chunk_options(CLI::App& command, ChunkOptions& options) {
   command
-      .add_option("--chunks", options.mode,
-                  "Of a model that takes an image in chunks: encrypt those with features only (feature; the server sees "
-                  "the others: docs/selective-encryption.md), all of them (all, the default), or the image in one piece "
-                  "(off)")
+      .add_option(
+          "--chunks", options.mode,
+          "Of a model that takes an image in chunks: encrypt those with features only (feature; the server sees "
+          "the others: docs/selective-encryption.md), all of them (all, the default), or the image in one piece "
+          "(off)")
       ->transform(CLI::CheckedTransformer(kModes).description(""));
   add_chunk_rule(command, options, options.size);
 }

@@ -65,10 +65,11 @@ void encrypt(const Options& options) {
 
 void add_encrypt(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(app, globals, "encrypt", "Encrypt images",
-                                  "  blindsight encrypt --keys keys digit.png -o digit.ct\n"
-                                  "  blindsight encrypt --keys keys --resize a.png b.jpg c.pgm -o three.ct\n"
-                                  "  blindsight encrypt --keys keys --chunks feature --plain-chunks drop steel.png -o x.ct");
+  CLI::App* command =
+      add_command(app, globals, "encrypt", "Encrypt images",
+                  "  blindsight encrypt --keys keys digit.png -o digit.ct\n"
+                  "  blindsight encrypt --keys keys --resize a.png b.jpg c.pgm -o three.ct\n"
+                  "  blindsight encrypt --keys keys --chunks feature --plain-chunks drop steel.png -o x.ct");
   command->add_option("--keys", options->keys, "Folder that keygen wrote")->required();
   command->add_option("--manifest", options->manifest, "Manifest (default: the copy in the key folder)");
   command->add_flag("--resize", options->resize, "Stretch images of another size");

@@ -230,7 +230,8 @@ Json chunks_json(const ChunkOptions& options, const TestSet& set, const Outcome&
   for (std::size_t i = 0; i < set.inputs.size(); ++i) {
     Json image = {{"feature_chunks", feature_chunks(set.inputs[i])}};
     if (!outcome.upload.empty()) {
-      image.update({{"encrypt_ms", outcome.encrypt_ms[i]}, {"infer_ms", outcome.infer_ms[i]}, {"upload", outcome.upload[i]}});
+      image.update(
+          {{"encrypt_ms", outcome.encrypt_ms[i]}, {"infer_ms", outcome.infer_ms[i]}, {"upload", outcome.upload[i]}});
     }
     images.push_back(image);
   }
@@ -333,7 +334,8 @@ std::string describe_mode(const Options& options, const vision::Card& card) {
   if (!card.chunks) return text;
   const ChunkMode mode = options.chunks.mode.value_or(ChunkMode::kAll);
   text += fmt::format(", {} chunks", name(mode));
-  if (mode != ChunkMode::kAll) text += options.chunks.plain == vision::PlainChunks::kSend ? ", others sent" : ", others dropped";
+  if (mode != ChunkMode::kAll)
+    text += options.chunks.plain == vision::PlainChunks::kSend ? ", others sent" : ", others dropped";
   return text;
 }
 
@@ -343,7 +345,8 @@ void evaluate(const Options& options) {
   }
   const Model model = load_model(options.model, options.card, options.chunks);
   if (options.simulate && model.card.chunks) {
-    throw InvalidArgument("--simulate is for models of whole images: evaluate chunks with --encrypted N or in the clear");
+    throw InvalidArgument(
+        "--simulate is for models of whole images: evaluate chunks with --encrypted N or in the clear");
   }
   const TestSet set = load_test_set(options, model);
   const auto clear = clear_logits(model, set, options.chunks);
@@ -370,12 +373,13 @@ void evaluate(const Options& options) {
 
 void add_evaluate(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(app, globals, "evaluate", "Measure a model on a test set",
-                                  "  blindsight evaluate tenseal-mnist\n"
-                                  "  blindsight evaluate tenseal-mnist --dataset mnist --simulate\n"
-                                  "  blindsight evaluate tenseal-mnist --encrypted 10000 --json result.json\n"
-                                  "  blindsight evaluate neu-chunks --chunks feature --encrypted 180 --confusion m.png\n"
-                                  "  blindsight evaluate neu-image --dataset ./photos --split all");
+  CLI::App* command =
+      add_command(app, globals, "evaluate", "Measure a model on a test set",
+                  "  blindsight evaluate tenseal-mnist\n"
+                  "  blindsight evaluate tenseal-mnist --dataset mnist --simulate\n"
+                  "  blindsight evaluate tenseal-mnist --encrypted 10000 --json result.json\n"
+                  "  blindsight evaluate neu-chunks --chunks feature --encrypted 180 --confusion m.png\n"
+                  "  blindsight evaluate neu-image --dataset ./photos --split all");
   command->add_option("MODEL", options->model, "A name that `blindsight models` lists, or an ONNX file")->required();
   command->add_option("--card", options->card, "Card (default: the .json beside the model)");
   command->add_option("--dataset", options->dataset,

@@ -81,7 +81,8 @@ void infer(const Options& options) {
     return;
   }
   if (vision::parse_card(plan->card, "the plan's card").chunks) {
-    throw InvalidArgument(options.input.string() + " holds images in one piece, this plan takes them in chunks: "
+    throw InvalidArgument(options.input.string() +
+                          " holds images in one piece, this plan takes them in chunks: "
                           "encrypt them with its own manifest");
   }
   const auto inputs = ckks::read_input_file(input_file, *context, options.input.string());

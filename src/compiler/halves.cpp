@@ -41,8 +41,7 @@ std::vector<std::uint32_t> squared_last(const Program& program) {
 }
 
 /// Follows a value back to the linear map that made it, noting the maps and vectors on the way.
-void collect_weights(const std::vector<const Op*>& maker, std::uint32_t value, Values& maps,
-                     Values& vectors) {
+void collect_weights(const std::vector<const Op*>& maker, std::uint32_t value, Values& maps, Values& vectors) {
   for (const Op* op = maker[value]; op != nullptr; op = maker[op->inputs[0]]) {
     if (op->kind == OpKind::kSquare) break;
     if (op->kind == OpKind::kAddVector) vectors.insert(op->operand);
@@ -70,9 +69,10 @@ void scale(Program& body, const std::vector<std::uint32_t>& values, double share
                          [&](const Op& op) { return op.kind == kind && op.operand == operand; });
   };
   for (const std::uint32_t m : maps) {
-    const auto made = std::accumulate(body.ops.begin(), body.ops.end(), std::size_t{0}, [&](std::size_t n, const Op& op) {
-      return n + (op.kind == OpKind::kLinearMap && op.operand == m ? op.outputs.size() : 0);
-    });
+    const auto made =
+        std::accumulate(body.ops.begin(), body.ops.end(), std::size_t{0}, [&](std::size_t n, const Op& op) {
+          return n + (op.kind == OpKind::kLinearMap && op.operand == m ? op.outputs.size() : 0);
+        });
     if (users(OpKind::kLinearMap, m) != 1 || made != values.size()) refuse("a layer's result is used elsewhere too");
     for (ckks::Diagonal& diagonal : body.maps[m].diagonals) diagonal = times(diagonal, share);
   }

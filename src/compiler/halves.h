@@ -5,8 +5,8 @@
 
 namespace blindsight::compiler {
 
-/// `body` makes the values that the network squares last, times a share; `head` goes on from a sum of such results. Both
-/// are whole programs of the same parameters: slots pass from one to the other as they are, an element each.
+/// `body` makes the values that the network squares last, times a share; `head` goes on from a sum of such results.
+/// Both are whole programs of the same parameters: slots pass from one to the other as they are, an element each.
 struct Halves {
   Program body;
   Program head;

@@ -119,8 +119,8 @@ std::vector<ckks::Ciphertext> PartsExecutor::run(const PartsUpload& image, const
     throw InvalidArgument("an image of " + std::to_string(image.index.size()) + " parts, " +
                           std::to_string(image.clear.size()) + " of them in the clear, and " +
                           std::to_string(image.encrypted.size()) + " ciphertexts, where the network takes " +
-                          std::to_string(parts_) + " parts, " + std::to_string(group_) + " in " +
-                          std::to_string(each) + " ciphertexts");
+                          std::to_string(parts_) + " parts, " + std::to_string(group_) + " in " + std::to_string(each) +
+                          " ciphertexts");
   }
   const ckks::Evaluator evaluator(context_);
   std::vector<ckks::Ciphertext> sum;

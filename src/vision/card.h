@@ -28,7 +28,7 @@ struct Preprocess {
 /// For a network that takes an image in chunks: its own input, width × height of `preprocess`, is `group` chunks, one
 /// below the other, and what it gives for several such inputs adds up to the image's logits.
 struct Chunking {
-  int image_width = 0;   ///< that images are stretched to before they are cut
+  int image_width = 0;  ///< that images are stretched to before they are cut
   int image_height = 0;
   int chunk_height = 0;  ///< a chunk is as wide as the input
   int group = 1;         ///< chunks of one input
@@ -53,9 +53,9 @@ struct Card {
   std::optional<Evaluation> evaluation;
 };
 
-/// From JSON text of at most 1 MiB. `name`, `dataset`, `labels` and all of `preprocess` but `equalise` must be there; `chunks`,
-/// `provenance`, `accuracy` (entries that aren't numbers are passed over) and `evaluation` may be. Other keys are ignored.
-/// Throws FormatError naming `what` and the key.
+/// From JSON text of at most 1 MiB. `name`, `dataset`, `labels` and all of `preprocess` but `equalise` must be there;
+/// `chunks`, `provenance`, `accuracy` (entries that aren't numbers are passed over) and `evaluation` may be. Other keys
+/// are ignored. Throws FormatError naming `what` and the key.
 Card parse_card(std::string_view json, const std::string& what = "the card");
 
 /// Throws IoError where the file can't be read, FormatError as above.

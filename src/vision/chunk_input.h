@@ -14,8 +14,8 @@ namespace blindsight::vision {
 /// false.
 Image image_to_cut(const Image& image, const Card& card, bool resize_to_fit = false);
 
-/// The levels of one chunk, padded to what the network takes for one, row by row. Throws InvalidArgument where the chunk
-/// is larger than that, or the card has no `chunks`.
+/// The levels of one chunk, padded to what the network takes for one, row by row. Throws InvalidArgument where the
+/// chunk is larger than that, or the card has no `chunks`.
 std::vector<std::uint8_t> chunk_levels(const Image& chunk, const Card& card);
 
 /// A level as the network takes it: level · first + second.

@@ -69,7 +69,8 @@ void check_target(const Dataset& dataset, std::uint8_t target, const std::string
 Dataset load_tree(const DatasetInfo& info, const std::string& split, const fs::path& folder) {
   if (!fs::is_directory(folder)) missing(info, folder);
   Dataset out = load_folder(folder, split);
-  if (out.labels != info.labels) throw FormatError(quoted(folder) + " does not hold the classes of '" + info.name + "'");
+  if (out.labels != info.labels)
+    throw FormatError(quoted(folder) + " does not hold the classes of '" + info.name + "'");
   out.name = info.name;
   return out;
 }

@@ -32,10 +32,9 @@ struct Dataset {
 /// Throws InvalidArgument where none of the three can be had.
 std::filesystem::path data_directory(const std::optional<std::filesystem::path>& chosen = std::nullopt);
 
-/// The "test" or "train" split of a known data set from `directory`/NAME/; of one that is a tree of image files also the
-/// others that load_folder() has. Every file's checksum is verified where one
-/// is known. Throws InvalidArgument for an unknown name or split, IoError (with the remedy) for a missing file,
-/// FormatError for a damaged one.
+/// The "test" or "train" split of a known data set from `directory`/NAME/; of one that is a tree of image files also
+/// the others that load_folder() has. Every file's checksum is verified where one is known. Throws InvalidArgument for
+/// an unknown name or split, IoError (with the remedy) for a missing file, FormatError for a damaged one.
 Dataset load_dataset(const std::string& name, const std::string& split, const std::filesystem::path& directory);
 
 /// Throws FormatError where `bytes` aren't those of the known file.

@@ -25,8 +25,8 @@ struct DatasetInfo {
   int height;
   int channels;
   std::vector<std::string> labels;
-  std::string url;   ///< folder that the official files are in; empty where they can't be fetched one by one
-  std::string home;  ///< where a person finds them
+  std::string url;              ///< folder that the official files are in; empty where they can't be fetched one by one
+  std::string home;             ///< where a person finds them
   std::vector<DataFile> files;  ///< empty for a tree of image files, see folder.h
 };
 

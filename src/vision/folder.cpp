@@ -105,7 +105,8 @@ Dataset load_folder(const fs::path& root, const std::string& part, int width, in
     }
   }
   if (images.empty()) {
-    throw InvalidArgument(quoted(root) + " has no images in its split '" + part + "' (a class needs at least ten for one)");
+    throw InvalidArgument(quoted(root) + " has no images in its split '" + part +
+                          "' (a class needs at least ten for one)");
   }
   gather(dataset, images);
   return dataset;

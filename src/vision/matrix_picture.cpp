@@ -56,7 +56,8 @@ Image confusion_picture(const std::vector<std::vector<std::size_t>>& matrix, con
   const bool square = std::all_of(matrix.begin(), matrix.end(), [&](const auto& row) { return row.size() == rows; });
   if (rows == 0 || rows > kMostRows || !square || labels.size() != rows) {
     throw InvalidArgument("a confusion matrix of " + std::to_string(rows) + " rows and " +
-                          std::to_string(labels.size()) + " labels: it takes 1 to 100 rows, as many columns and labels");
+                          std::to_string(labels.size()) +
+                          " labels: it takes 1 to 100 rows, as many columns and labels");
   }
   std::vector<std::string> names;
   int widest = 0;

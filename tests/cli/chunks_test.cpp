@@ -112,8 +112,8 @@ TEST_F(ChunkedRun, SeparateProcessesGiveTheLogitsOfOne) {
   };
   succeed({"compile", kChunks, "-o", pictures / "net"});
   succeed({"keygen", pictures / "net/manifest.bs", "-o", pictures / "keys"});
-  const std::vector<std::string> how{"--chunks", "feature", "--resize", pictures / "half.png", pictures / "flat.png",
-                                     pictures / "colour.png"};
+  const std::vector<std::string> how{
+      "--chunks", "feature", "--resize", pictures / "half.png", pictures / "flat.png", pictures / "colour.png"};
   std::vector<std::string> encrypt{"encrypt", "--keys", pictures / "keys", "-o", pictures / "x.ct"};
   encrypt.insert(encrypt.end(), how.begin(), how.end());
   const Result encrypted = succeed(encrypt);
@@ -149,12 +149,13 @@ TEST_F(ChunkedRun, SeparateProcessesGiveTheLogitsOfOne) {
 
 TEST_F(ChunkedRun, EvaluatesFoldersAndKnowsTheWholeImageModel) {
   const Pictures pictures;
-  for (const std::string label : {"crazing", "inclusion", "patches", "pitted_surface", "rolled-in_scale", "scratches"}) {
+  for (const std::string label :
+       {"crazing", "inclusion", "patches", "pitted_surface", "rolled-in_scale", "scratches"}) {
     vision::write_png(pictures / ("tree/" + label + "/1.png"), half_textured(60, 60));
   }
   const std::vector<std::string> on_tree{"--dataset", pictures / "tree", "--split", "all", "--json", "-"};
-  std::vector<std::string> chunks{"evaluate", kChunks, "--chunks", "feature", "--plain-chunks", "drop", "--confusion",
-                                  pictures / "matrix.png"};
+  std::vector<std::string> chunks{"evaluate",       kChunks, "--chunks",    "feature",
+                                  "--plain-chunks", "drop",  "--confusion", pictures / "matrix.png"};
   chunks.insert(chunks.end(), on_tree.begin(), on_tree.end());
   const json dropped = parsed(chunks);
   EXPECT_EQ(dropped["images"], 6);

@@ -42,8 +42,10 @@ inline nn::QuadraticNetwork parts_network(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     for (const double b : ramp(5, 0.05)) first_bias.push_back(b);
   }
-  network.stages.push_back(
-      {"each", shape(5 * count), {{0, false, repeated_map(random_map(1, 5, kPart, 0.6), count, true, 0.1)}}, first_bias});
+  network.stages.push_back({"each",
+                            shape(5 * count),
+                            {{0, false, repeated_map(random_map(1, 5, kPart, 0.6), count, true, 0.2)}},
+                            first_bias});
   network.stages.push_back(
       {"mean", shape(4), {{1, true, repeated_map(random_map(2, 4, 5, 0.8), count, false, 0.5 / few)}}, ramp(4, -0.1)});
   network.stages.push_back({"last", shape(3), {{2, true, random_map(3, 3, 4, 0.9)}}, ramp(3, 0.2)});

@@ -49,7 +49,7 @@ std::vector<double> expected(const Parts& image) {
 
 /// One compiled network, with keys and server.
 struct Bench {
-  compiler::Compiled compiled = compiler::compile(test::parts_network(kGroup));
+  compiler::Compiled compiled = compiler::compile(test::parts_network(kGroup), {.precision = 1e-3});
   Client client{compiler::make_manifest(compiled.program, "")};
   ckks::SecretKey secret{client.context()};
   ckks::EvaluationKeys keys = ckks::make_evaluation_keys(secret, client.manifest().keys);

@@ -58,7 +58,8 @@ TEST(Card, ReadsChunksAndEqualisation) {
   const Card plain = parse_card(kGood);
   EXPECT_FALSE(plain.chunks);
   EXPECT_FALSE(plain.preprocess.equalise);
-  const std::string chunks = R"("chunks": {"image_width": 112, "image_height": 60, "group": 4, "whole": "net-whole"}, )";
+  const std::string chunks =
+      R"("chunks": {"image_width": 112, "image_height": 60, "group": 4, "whole": "net-whole"}, )";
   const std::string equalise = with("\"std\": [2]", "\"std\": [2], \"equalise\": true");
   std::string text = equalise;
   text.replace(text.find("\"provenance\""), 0, chunks);

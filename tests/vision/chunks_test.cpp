@@ -118,15 +118,15 @@ TEST(Exposure, CountsChunksPixelsAndVariance) {
   const ChunkGrid grid(4, 2, 2, 2);
   const Image image{4, 2, 1, {0, 0, 100, 200, 0, 0, 200, 100}};  // mean 75
   const std::vector<std::int32_t> index{-1, 2};
-  // In the clear: four pixels 75 below the mean, 22,500; in all 47,500.
+  // In the clear: four pixels 75 below the mean, 22,500; in all 55,000.
   const Exposure sent = exposure(image, grid, index, PlainChunks::kSend);
   EXPECT_EQ(sent.chunks, 2u);
   EXPECT_EQ(sent.in_clear, 1u);
   EXPECT_DOUBLE_EQ(sent.pixels, 0.5);
-  EXPECT_DOUBLE_EQ(sent.variance, 22500.0 / 47500);
+  EXPECT_DOUBLE_EQ(sent.variance, 22500.0 / 55000);
   const Exposure dropped = exposure(image, grid, std::vector<std::int32_t>{1, -2}, PlainChunks::kDrop);
   EXPECT_DOUBLE_EQ(dropped.pixels, 0);
-  EXPECT_DOUBLE_EQ(dropped.variance, 4 * 75.0 * 75 / 47500);
+  EXPECT_DOUBLE_EQ(dropped.variance, 4 * 75.0 * 75 / 55000);
   EXPECT_DOUBLE_EQ(exposure(image, grid, std::vector<std::int32_t>{-1, -2}, PlainChunks::kSend).variance, 1);
   EXPECT_DOUBLE_EQ(exposure(image, grid, std::vector<std::int32_t>{1, 2}, PlainChunks::kSend).variance, 0);
   EXPECT_THROW(exposure(image, grid, std::vector<std::int32_t>{1}, PlainChunks::kSend), InvalidArgument);

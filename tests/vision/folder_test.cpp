@@ -31,9 +31,9 @@ TEST(Folder, ReadsOneFolderAClass) {
   EXPECT_EQ(all.width, 3);
   EXPECT_EQ(all.targets.front(), 0);
   EXPECT_EQ(all.targets.back(), 1);
-  EXPECT_EQ(all.image(0).pixels[0], 0);    // a/0.png
-  EXPECT_EQ(all.image(1).pixels[0], 1);    // a/1.png
-  EXPECT_EQ(all.image(2).pixels[0], 10);   // a/10.png: by name
+  EXPECT_EQ(all.image(0).pixels[0], 0);     // a/0.png
+  EXPECT_EQ(all.image(1).pixels[0], 1);     // a/1.png
+  EXPECT_EQ(all.image(2).pixels[0], 10);    // a/10.png: by name
   EXPECT_EQ(all.image(20).pixels[0], 100);  // b/0.png
 }
 
