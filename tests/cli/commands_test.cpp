@@ -91,8 +91,8 @@ TEST_F(Commands, InferProfilesAndKeepsToABudget) {
     EXPECT_EQ(result.err.find("error"), std::string::npos) << result.err;
     return result;
   };
-  const Result result = infer(
-      "budget.ct", {"--memory-budget", "1M", "--profile", path("times.json"), "--trace", path("trace.json")});
+  const Result result =
+      infer("budget.ct", {"--memory-budget", "1M", "--profile", path("times.json"), "--trace", path("trace.json")});
   EXPECT_NE(result.out.find("linear map"), std::string::npos) << result.out;
   // Weights encoded on the fly are the same weights.
   EXPECT_EQ(contents(path("budget.ct")), contents(path("y.ct")));
@@ -130,8 +130,8 @@ TEST_F(Commands, TakesThePredictedMemory) {
   const Result compiled = program({"compile", kModel, "-o", path("measured"), "--json"});
   ASSERT_EQ(compiled.status, 0) << compiled.err;
   const double predicted = json::parse(compiled.out)["bytes"]["server_memory"].get<double>() / 1e6;
-  const Result inferred = program({"infer", path("model/plan.bs"), "--eval-keys", path("keys/eval.keys"), path("x.ct"),
-                                   "-o", path("measured.ct")});
+  const Result inferred = program(
+      {"infer", path("model/plan.bs"), "--eval-keys", path("keys/eval.keys"), path("x.ct"), "-o", path("measured.ct")});
   ASSERT_EQ(inferred.status, 0) << inferred.err;
   const std::string before = "peak memory ";
   const std::size_t at = inferred.out.find(before);
