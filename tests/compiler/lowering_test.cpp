@@ -116,9 +116,9 @@ TEST(Lowering, FewerRotationKeysWhereTheyAreBounded) {
   LoweringOptions bounded = options(network, 9);
   const std::size_t unbounded = lower(network, bounded).rotation_keys;
   ASSERT_GT(unbounded, 10u);
-  bounded.max_rotation_keys = unbounded - 2;
+  bounded.max_rotation_keys = unbounded - 1;
   const Lowered lowered = lower(network, bounded);
-  EXPECT_LE(lowered.rotation_keys, unbounded - 2);
+  EXPECT_LE(lowered.rotation_keys, unbounded - 1);
   expect_computes(network, lowered);
   bounded.max_rotation_keys = 1;
   EXPECT_THROW(lower(network, bounded), UnsupportedModel);
