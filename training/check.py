@@ -39,6 +39,8 @@ def apply(node, inputs, attributes):
     if kind == "Conv" and attributes["dilations"] == [1, 1]:
         parts = zip(*(np.split(values, attributes["group"], axis) for values, axis in zip(inputs, (1, 0, 0))))
         return np.concatenate([conv(*part, attributes["strides"], attributes["pads"]) for part in parts], 1)
+    if kind == "Constant":
+        return numpy_helper.to_array(attributes["value"])
     if kind == "Reshape":
         return inputs[0].reshape(len(inputs[0]), *inputs[1].astype(int)[1:])
     if kind == "Transpose":
