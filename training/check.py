@@ -36,8 +36,8 @@ def conv(x, weight, bias=0.0, *, strides, pads):
 def move(kind, inputs, attributes):
     """The output of a node that only moves elements; None if it is of another kind."""
     if kind == "Reshape":
-        sizes = inputs[1].astype(int)
-        return inputs[0].reshape([size or inputs[0].shape[axis] for axis, size in enumerate(sizes)])
+        sizes = [size or inputs[0].shape[axis] for axis, size in enumerate(inputs[1].astype(int))]
+        return inputs[0].reshape(len(inputs[0]), *sizes[1:])  # networks are exported for one image
     if kind == "Transpose":
         return inputs[0].transpose(attributes["perm"])
     if kind == "Concat":
@@ -57,10 +57,6 @@ def apply(node, inputs, attributes):
     if kind == "Conv" and attributes["dilations"] == [1, 1]:
         parts = zip(*(np.split(values, attributes["group"], axis) for values, axis in zip(inputs, (1, 0, 0))))
         return np.concatenate([conv(*part, strides=attributes["strides"], pads=attributes["pads"]) for part in parts], 1)
-    if kind == "Reshape":
-        return inputs[0].reshape(len(inputs[0]), *inputs[1].astype(int)[1:])
-    if kind == "Transpose":
-        return inputs[0].transpose(attributes["perm"])
     if kind == "AveragePool" and not any(attributes.get("pads", [])) and not attributes.get("ceil_mode"):
         return windows(inputs[0], attributes["kernel_shape"], attributes["strides"]).mean((4, 5))
     if kind == "Mul":
