@@ -10,7 +10,7 @@ from cnn.augment import crop, mirror
 from cnn.data import MEAN_STD
 from cnn.train import set_norms
 from digits.checkpoint import Resumable
-from digits.train import average
+from digits.train import descend
 
 from .corrupt import corrupted
 from .schedule import Schedule
@@ -18,7 +18,6 @@ from .teacher import Teacher
 
 AVERAGE_DECAY = 0.9985
 MOMENTUM = 0.9
-GRADIENT_NORM = 1.0
 CORRUPTED_STEPS, CORRUPTED_IMAGES = 4, 32  # every so many steps, the range of so many corrupted images is bounded too
 SETTLING_IMAGES = 10000
 EVALUATION_BATCH = 500
@@ -103,12 +102,7 @@ class Trainer(Resumable):
         total = loss
         if self.epoch > 0 and taken % CORRUPTED_STEPS == 0:
             total = loss + self.range_loss(images[:CORRUPTED_IMAGES])
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
-        self.optimizer.step()
-        average(self.averaged, self.network, min(AVERAGE_DECAY, (1 + taken) / (10 + taken)))
-        self.schedule.step()
+        descend(self, total, taken, AVERAGE_DECAY)
         return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
 
     def finish_epoch(self):

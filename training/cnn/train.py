@@ -9,14 +9,13 @@ import torch.nn.functional as F
 
 from digits.augment import deform
 from digits.checkpoint import Resumable
-from digits.train import average
+from digits.train import descend
 
 from .augment import crop, cutout, mirror, noise
 from .data import MEAN_STD
 
 AVERAGE_DECAY = 0.9985
 MOMENTUM = 0.9
-GRADIENT_NORM = 1.0
 NOISE_STEPS, NOISE_IMAGES = 4, 32  # every so many steps, the range of so many noise images is bounded too
 CHECKPOINT_EPOCHS = 2
 SETTLING_IMAGES = 10000
@@ -119,12 +118,7 @@ class Trainer(Resumable):
             loss = F.cross_entropy(logits.float(), self.labels[chosen], label_smoothing=recipe.smoothing)
             if self.epoch > 0 and self.step_count % NOISE_STEPS == 0:
                 loss = loss + self.noise_loss()
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
-        self.optimizer.step()
-        average(self.averaged, self.network, min(AVERAGE_DECAY, (1 + self.step_count) / (10 + self.step_count)))
-        self.schedule.step()
+        descend(self, loss, self.step_count, AVERAGE_DECAY)
         self.step_count += 1
         return loss.item()
 

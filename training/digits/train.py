@@ -12,6 +12,7 @@ from .data import MEAN_STD
 from .network import TrainedNetwork
 
 AVERAGE_DECAY = 0.999
+GRADIENT_NORM = 1.0
 COMFORTABLE = 4.0  # values entering a square beyond this are pulled back
 RANGE_WEIGHT = 0.02
 CHECKPOINT_EPOCHS = 5
@@ -37,6 +38,16 @@ def average(target, source, decay):
     for kept, new in zip(target.state_dict().values(), source.state_dict().values()):
         if kept.is_floating_point():
             kept.lerp_(new, 1 - decay)
+
+
+def descend(trainer, loss, taken, decay):
+    """One step of a trainer's optimizer, its averaged network and its schedule, after `taken` others."""
+    trainer.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(trainer.network.parameters(), GRADIENT_NORM)
+    trainer.optimizer.step()
+    average(trainer.averaged, trainer.network, min(decay, (1 + taken) / (10 + taken)))
+    trainer.schedule.step()
 
 
 @torch.no_grad()
@@ -69,13 +80,7 @@ class Trainer(Resumable):
         logits, first, second = self.network(images)
         loss = F.cross_entropy(logits, self.labels[chosen], label_smoothing=recipe.smoothing)
         loss = loss + RANGE_WEIGHT * (beyond(first) + beyond(second))
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        done = self.schedule.last_epoch
-        average(self.averaged, self.network, min(AVERAGE_DECAY, (1 + done) / (10 + done)))
-        self.schedule.step()
+        descend(self, loss, self.schedule.last_epoch, AVERAGE_DECAY)
 
     def run(self, validation):
         """Trains to the end and returns the averaged network."""

@@ -7,13 +7,12 @@ import torch
 import torch.nn.functional as F
 
 from digits.checkpoint import Resumable
-from digits.train import average
+from digits.train import beyond, descend
 
 from .augment import versions
 from .network import Trained
 
 AVERAGE_DECAY = 0.995
-COMFORTABLE = 4.0  # values entering a square beyond this are pulled back
 CHECKPOINT_EPOCHS = 10
 MEAN, STD = 0.5, 0.29  # of an equalised image: its levels are spread evenly
 
@@ -21,10 +20,6 @@ MEAN, STD = 0.5, 0.29  # of an equalised image: its levels are spread evenly
 def normalised(images):
     """N×112×112 bytes as N×1×112×112 floats."""
     return ((images.float() / 255 - MEAN) / STD).unsqueeze(1)
-
-
-def beyond(values):
-    return F.relu(values.abs() - COMFORTABLE).square().mean()
 
 
 @torch.no_grad()
@@ -70,13 +65,7 @@ class Trainer(Resumable):
         loss = F.cross_entropy(logits, self.labels[chosen], label_smoothing=recipe.smoothing)
         if not recipe.relu:
             loss = loss + recipe.pull * sum(beyond(values) for values in entering)
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        done = self.schedule.last_epoch
-        average(self.averaged, self.network, min(AVERAGE_DECAY, (1 + done) / (10 + done)))
-        self.schedule.step()
+        descend(self, loss, self.schedule.last_epoch, AVERAGE_DECAY)
 
     def run(self, validation):
         """Trains to the end and returns the averaged network. `validation`: images, labels."""
