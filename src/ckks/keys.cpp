@@ -175,6 +175,11 @@ KeyRequest& KeyRequest::in_ring(unsigned steps) {
   return smaller.front().in_ring(steps - 1);
 }
 
+const KeyRequest& KeyRequest::next() const {
+  static const KeyRequest none;
+  return smaller.empty() ? none : smaller.front();
+}
+
 void KeyRequest::want_relinearisation(const ParametersLiteral& parameters, unsigned level) {
   raise(relinearisation, parameters.special_limbs_at(level), level);
 }
@@ -283,15 +288,16 @@ KeySwitchKey expand(const KeySwitchKey& key, const Context& context) {
 }
 
 void make_evaluation_keys(const SecretKey& secret, const KeyRequest& request, KeyForm form, const UseKey& use) {
-  const KeyRequest none;
   const KeyRequest* wanted = &request;
   const SecretKey* larger = nullptr;
   unsigned ring = 0;
   for (const SecretKey* own = &secret; own != nullptr; larger = own, own = own->smaller(), ++ring) {
     make_ring_keys(*own, larger, *wanted, form, ring, use);
-    wanted = wanted->smaller.empty() ? &none : &wanted->smaller.front();
+    if (own->smaller() == nullptr && !wanted->smaller.empty()) {
+      throw InvalidArgument("keys for more rings than the parameters name");
+    }
+    wanted = &wanted->next();
   }
-  if (wanted != &none) throw InvalidArgument("keys for more rings than the parameters name");
 }
 
 EvaluationKeys make_evaluation_keys(const SecretKey& secret, const KeyRequest& request, KeyForm form) {

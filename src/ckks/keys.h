@@ -89,6 +89,8 @@ struct KeyRequest {
 
   /// The request of the ring that is so many steps smaller; made where it is not there.
   KeyRequest& in_ring(unsigned steps);
+  /// The next smaller ring's; an empty one where there is none.
+  const KeyRequest& next() const;
   /// Make sure that the keys serve this level. A rotation by 0 needs none.
   void want_relinearisation(const ParametersLiteral& parameters, unsigned level);
   void want_rotation(const ParametersLiteral& parameters, int k, unsigned level);

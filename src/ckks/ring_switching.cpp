@@ -66,7 +66,7 @@ void split_into(EvalPoly& even, EvalPoly* shifted_odd, const EvalPoly& a, const 
     const Modulus& q = tables.modulus();
     const std::size_t half = smaller.n();
     const std::uint64_t* const in = a.limb(l);
-    const auto index = ring::automorphism_index(half, root_exponent(tables, smaller.basis(level)->tables(l)));
+    const auto index = smaller.automorphism_index(root_exponent(tables, smaller.basis(level)->tables(l)));
     Words words(half);
     const std::uint64_t half_of_one = q.inverse(2);
     for (std::size_t i = 0; i < half; ++i) words[i] = q.mul(q.add(in[2 * i], in[2 * i + 1]), half_of_one);

@@ -559,10 +559,9 @@ std::size_t evaluation_key_bytes(const Context& context, const KeyRequest& reque
   ByteWriter parameters;
   context.write(parameters);
   std::size_t bytes = kHeaderBytes + parameters.bytes().size() + ring_key_bytes(context, request) + kTrailerBytes;
-  const KeyRequest none;
   const KeyRequest* wanted = &request;
   for (const Context* ring = context.smaller().get(); ring != nullptr; ring = ring->smaller().get()) {
-    wanted = wanted->smaller.empty() ? &none : &wanted->smaller.front();
+    wanted = &wanted->next();
     bytes += 2 * key_bytes(*ring, ring->max_level()) + ring_key_bytes(*ring, *wanted);
   }
   return bytes;
@@ -646,11 +645,10 @@ class KeyCounts {
     galois_ = wanted.galois.size();
   }
   void next_ring(ByteWriter& out) {
-    static const KeyRequest none;
     write_relinearisations(out);
     write_galois(out);
     context_ = context_->smaller().get();
-    request_ = request_->smaller.empty() ? &none : &request_->smaller.front();
+    request_ = &request_->next();
     ++ring_;
     count();
   }

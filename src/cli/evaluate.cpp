@@ -219,16 +219,11 @@ Json bytes_json(const Outcome& outcome) {
   return json;
 }
 
-std::size_t feature_chunks(const Input& input) {
-  const auto& index = input.parts->index;
-  return static_cast<std::size_t>(std::count_if(index.begin(), index.end(), [](std::int32_t i) { return i > 0; }));
-}
-
 /// How images were cut, and what each of them took.
 Json chunks_json(const ChunkOptions& options, const TestSet& set, const Outcome& outcome) {
   Json images = Json::array();
   for (std::size_t i = 0; i < set.inputs.size(); ++i) {
-    Json image = {{"feature_chunks", feature_chunks(set.inputs[i])}};
+    Json image = {{"feature_chunks", runtime::encrypted_count(set.inputs[i].parts->index)}};
     if (!outcome.upload.empty()) {
       image.update(
           {{"encrypt_ms", outcome.encrypt_ms[i]}, {"infer_ms", outcome.infer_ms[i]}, {"upload", outcome.upload[i]}});

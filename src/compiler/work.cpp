@@ -13,6 +13,12 @@ constexpr std::size_t kWordsATask = 8192;
 /// 1 MiB: a core's own cache.
 constexpr double kCacheWords = 1 << 17;
 
+constexpr double Work::*kAmounts[] = {
+    &Work::butterflies, &Work::key_products, &Work::weight_products, &Work::sums,      &Work::conversions,
+    &Work::passes,      &Work::packed,       &Work::embeddings,      &Work::key_words, &Work::unpacked,
+    &Work::drawn,       &Work::digit_words,  &Work::weight_words};
+static_assert(sizeof(Work) == sizeof(kAmounts) / sizeof(kAmounts[0]) * sizeof(double));
+
 std::size_t pieces(std::size_t whole, std::size_t part) { return (whole + part - 1) / part; }
 
 Phases operator+(Phases a, const Phases& b) {
@@ -27,36 +33,14 @@ Phase even(Work work, std::size_t tasks) { return {work, tasks}; }
 }  // namespace
 
 Work& Work::operator+=(const Work& other) {
-  butterflies += other.butterflies;
-  key_products += other.key_products;
-  weight_products += other.weight_products;
-  sums += other.sums;
-  conversions += other.conversions;
-  passes += other.passes;
-  packed += other.packed;
-  embeddings += other.embeddings;
-  key_words += other.key_words;
-  unpacked += other.unpacked;
-  drawn += other.drawn;
-  digit_words += other.digit_words;
-  weight_words += other.weight_words;
+  for (const auto amount : kAmounts) this->*amount += other.*amount;
   return *this;
 }
 
 Work operator*(double times, const Work& work) {
-  return {.butterflies = times * work.butterflies,
-          .key_products = times * work.key_products,
-          .weight_products = times * work.weight_products,
-          .sums = times * work.sums,
-          .conversions = times * work.conversions,
-          .passes = times * work.passes,
-          .packed = times * work.packed,
-          .embeddings = times * work.embeddings,
-          .key_words = times * work.key_words,
-          .unpacked = times * work.unpacked,
-          .drawn = times * work.drawn,
-          .digit_words = times * work.digit_words,
-          .weight_words = times * work.weight_words};
+  Work product;
+  for (const auto amount : kAmounts) product.*amount = times * work.*amount;
+  return product;
 }
 
 double Phase::share(int threads) const {

@@ -19,10 +19,6 @@ void check_index(std::span<const std::int32_t> index) {
   }
 }
 
-std::size_t positives(std::span<const std::int32_t> index) {
-  return static_cast<std::size_t>(std::count_if(index.begin(), index.end(), [](std::int32_t i) { return i > 0; }));
-}
-
 void add(std::vector<double>& sum, std::span<const double> other, double factor) {
   for (std::size_t s = 0; s < sum.size(); ++s) sum[s] += factor * other[s];
 }
@@ -33,6 +29,10 @@ ckks::Ciphertext transparent(const ckks::Plaintext& plain) {
 }
 
 }  // namespace
+
+std::size_t encrypted_count(std::span<const std::int32_t> index) {
+  return static_cast<std::size_t>(std::count_if(index.begin(), index.end(), [](std::int32_t i) { return i > 0; }));
+}
 
 std::vector<std::vector<double>> group_parts(const std::vector<Bytes>& levels, std::size_t group, std::size_t part,
                                              const Affine& affine) {
@@ -104,7 +104,7 @@ std::vector<double> PartsExecutor::clear_sum(const PartsUpload& image) const {
   std::vector<double> sum(blank_.size(), 0.0);
   const std::size_t part = body_->input_elements / group_;
   for (const auto& tensor : group_parts(image.clear, group_, part, affine_)) add(sum, body_in_clear(tensor), 1);
-  const std::size_t hidden = positives(image.index);
+  const std::size_t hidden = encrypted_count(image.index);
   const std::size_t places = group_ * (groups_for(hidden, group_) + groups_for(image.clear.size(), group_));
   add(sum, blank_, -static_cast<double>(places - image.index.size()));
   return sum;
@@ -112,7 +112,7 @@ std::vector<double> PartsExecutor::clear_sum(const PartsUpload& image) const {
 
 std::vector<ckks::Ciphertext> PartsExecutor::run(const PartsUpload& image, const ckks::EvaluationKeys& keys) const {
   check_index(image.index);
-  const std::size_t hidden = positives(image.index);
+  const std::size_t hidden = encrypted_count(image.index);
   const std::size_t each = body_->input_ciphertexts();
   if (image.index.size() != parts_ || image.clear.size() != parts_ - hidden ||
       image.encrypted.size() != groups_for(hidden, group_) * each) {

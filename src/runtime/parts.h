@@ -28,6 +28,9 @@ struct Parts {
   std::vector<Bytes> levels;
 };
 
+/// How many parts an index says are encrypted: its positive entries.
+std::size_t encrypted_count(std::span<const std::int32_t> index);
+
 /// What travels of one image.
 struct PartsUpload {
   std::vector<std::int32_t> index;
