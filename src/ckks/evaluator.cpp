@@ -236,6 +236,10 @@ const KeySwitchKey& Evaluator::galois_key(const EvaluationKeys& keys, std::uint3
   return require_level(key->second, level);
 }
 
+const KeySwitchKey& Evaluator::rotation_key(const EvaluationKeys& keys, int k, unsigned level) const {
+  return galois_key(keys, context_->rotation_element(k), level);
+}
+
 /// X → X^element of (a.parts[0] + sums.first/P, sums.second/P).
 Ciphertext Evaluator::finish_galois(const Ciphertext& a, KeySwitcher::Pair sums, std::uint32_t element) const {
   const unsigned level = a.level();
@@ -310,20 +314,28 @@ ExtendedCiphertext Evaluator::rotate_extended(const Hoisted& a, int k, const Eva
   if (element == 1) return extend(*a.source);
   const unsigned level = a.source->level();
   const std::size_t n = context_->n();
-  const auto index = context_->automorphism_index(element);
+  const KeySwitchKey& key = galois_key(keys, element, level);
   const ring::BasisPtr& extended = context_->extended_basis(level);
   ExtendedCiphertext result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended), a.source->scale,
                             level};
-  switcher_->inner_product(a.digits, galois_key(keys, element, level), level,
-                           [&](std::size_t l, std::uint64_t* b, std::uint64_t* mask) {
-                             kernels().permute(result.mask.limb(l), mask, index.data(), n);
-                             if (l <= level) {
-                               times_p(mask, a.source->parts[0].limb(l), level, l);
-                               kernels().add(b, b, mask, n, context_->q(l));
-                             }
-                             kernels().permute(result.body.limb(l), b, index.data(), n);
-                           });
+  parallel_for(extended->size(), [&](std::size_t l) {
+    ring::AlignedVector<std::uint64_t> words(3 * n);
+    if (l <= level) times_p(words.data(), a.source->parts[0].limb(l), level, l);
+    std::uint64_t* const out[] = {result.body.limb(l), result.mask.limb(l)};
+    rotate_extended_limb(out, a, k, key, l, words.data(), words.data() + n);
+  });
   return result;
+}
+
+void Evaluator::rotate_extended_limb(std::uint64_t* const* out, const Hoisted& a, int k, const KeySwitchKey& key,
+                                     std::size_t l, const std::uint64_t* body, std::uint64_t* scratch) const {
+  const unsigned level = a.source->level();
+  const std::size_t n = context_->n();
+  const auto index = context_->automorphism_index(context_->rotation_element(k));
+  switcher_->inner_product_limb(a.digits, key, level, l, scratch, scratch + n);
+  if (l <= level) kernels().add(scratch, scratch, body, n, context_->q(l));
+  kernels().permute(out[0], scratch, index.data(), n);
+  kernels().permute(out[1], scratch + n, index.data(), n);
 }
 
 /// What adding rot_element(a) to acc comes to, given the sums of the key switch limb by limb.
@@ -357,8 +369,12 @@ void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a
     add_inplace(acc, a);
     return;
   }
-  const KeySwitchKey& key = galois_key(keys, element, a.level);
-  switcher_->switch_key(mod_down(a.mask, a.level), key, add_permuted(acc, a, element));
+  add_rotated(acc, a, k, galois_key(keys, element, a.level));
+}
+
+void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k,
+                            const KeySwitchKey& key) const {
+  switcher_->switch_key(mod_down(a.mask, a.level), key, add_permuted(acc, a, context_->rotation_element(k)));
 }
 
 void Evaluator::add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const {

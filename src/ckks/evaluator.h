@@ -61,11 +61,21 @@ class Evaluator {
   /// The digits of the second part after its ModDown. `a` must outlive the result's use.
   std::vector<ring::EvalPoly> hoist(const ExtendedCiphertext& a) const;
   ExtendedCiphertext rotate_extended(const Hoisted& a, int k, const EvaluationKeys& keys) const;
+  /// Limb l of that and nothing else, n words a half, with the rotation's key. `body` is limb l of P times the
+  /// ciphertext's first part (unread modulo P, where it is 0); `scratch` has 2·n words.
+  void rotate_extended_limb(std::uint64_t* const* out, const Hoisted& a, int k, const KeySwitchKey& key, std::size_t l,
+                            const std::uint64_t* body, std::uint64_t* scratch) const;
+  /// out = P·a on limb l of a level.
+  void times_p(std::uint64_t* out, const std::uint64_t* a, unsigned level, std::size_t l) const;
   /// acc += rot_k(a), `digits` from hoist(a).
   void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::span<const ring::EvalPoly> digits, int k,
                    const EvaluationKeys& keys) const;
   /// The same where this is the only rotation of `a`: nothing is hoisted, the digits never reach memory.
   void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k, const EvaluationKeys& keys) const;
+  /// The same with the key of that rotation, of a's level or above.
+  void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k, const KeySwitchKey& key) const;
+  /// The key of a rotation, not by 0, that serves this level. Throws KeyMismatch where there is none.
+  const KeySwitchKey& rotation_key(const EvaluationKeys& keys, int k, unsigned level) const;
   void add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const;
   /// Σ_i plains[i]·cts[i] with plaintexts over Q_level·P at `plain_scale`, one reduction a word.
   ExtendedCiphertext dot_plain(std::span<const ExtendedCiphertext* const> cts,
@@ -78,7 +88,6 @@ class Evaluator {
  private:
   const KeySwitchKey& relinearisation_key(const EvaluationKeys& keys, unsigned level) const;
   const KeySwitchKey& galois_key(const EvaluationKeys& keys, std::uint32_t element, unsigned level) const;
-  void times_p(std::uint64_t* out, const std::uint64_t* a, unsigned level, std::size_t l) const;
   Ciphertext apply_galois(const Ciphertext& a, std::uint32_t element, const EvaluationKeys& keys) const;
   Ciphertext finish_galois(const Ciphertext& a, KeySwitcher::Pair sums, std::uint32_t element) const;
   KeySwitcher::UseSums add_permuted(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::uint32_t element) const;

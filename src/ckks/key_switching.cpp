@@ -139,11 +139,6 @@ std::vector<EvalPoly> KeySwitcher::decompose(const EvalPoly& part) const {
 
 namespace {
 
-/// Limb of a key that is limb l at this level.
-std::size_t key_limb(const KeySwitchKey& key, unsigned level, std::size_t l) {
-  return l <= level ? l : l + (key.level - level);
-}
-
 /// Words of a packed key that are made at a time: those of all digits stay in a core's cache until they are used.
 constexpr std::size_t kPackedChunk = 2048;
 
@@ -182,15 +177,20 @@ void multiply_limb(std::uint64_t* b, std::uint64_t* a, std::span<const std::uint
 
 }  // namespace
 
+void KeySwitcher::inner_product_limb(std::span<const EvalPoly> digits, const KeySwitchKey& key, unsigned level,
+                                     std::size_t l, std::uint64_t* b, std::uint64_t* a) const {
+  std::vector<const std::uint64_t*> x(digits.size());
+  for (std::size_t d = 0; d < digits.size(); ++d) x[d] = digits[d].limb(l);
+  multiply_limb(b, a, x, key, *context_, key_limb(key, level, l));
+}
+
 void KeySwitcher::inner_product(std::span<const EvalPoly> digits, const KeySwitchKey& key, unsigned level,
                                 const UseSums& use) const {
   const ring::Basis& extended = *context_->extended_basis(level);
   const std::size_t n = extended.n();
   parallel_for(extended.size(), [&](std::size_t l) {
     Words sums(2 * n);
-    std::vector<const std::uint64_t*> x(digits.size());
-    for (std::size_t d = 0; d < digits.size(); ++d) x[d] = digits[d].limb(l);
-    multiply_limb(sums.data(), sums.data() + n, x, key, *context_, key_limb(key, level, l));
+    inner_product_limb(digits, key, level, l, sums.data(), sums.data() + n);
     use(l, sums.data(), sums.data() + n);
   });
 }
@@ -200,9 +200,7 @@ KeySwitcher::Pair KeySwitcher::inner_product(std::span<const EvalPoly> digits, c
   const ring::BasisPtr& extended = context_->extended_basis(level);
   Pair result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended)};
   parallel_for(extended->size(), [&](std::size_t l) {
-    std::vector<const std::uint64_t*> x(digits.size());
-    for (std::size_t d = 0; d < digits.size(); ++d) x[d] = digits[d].limb(l);
-    multiply_limb(result.first.limb(l), result.second.limb(l), x, key, *context_, key_limb(key, level, l));
+    inner_product_limb(digits, key, level, l, result.first.limb(l), result.second.limb(l));
   });
   return result;
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -25,11 +26,11 @@ namespace {
 using Words = ring::AlignedVector<std::uint64_t>;
 using Group = MapSchedule::Group;
 
-/// Words of packed baby steps that the groups take in turn: they stay in the L2 cache of a core meanwhile. Limbs lie a
-/// power of two apart, so unpacked ones would not.
+/// Words of packed baby steps that the groups take in turn: they stay in the L2 cache of a core meanwhile.
 constexpr std::size_t kPackedWords = std::size_t{3} << 14;
-/// Between the weights of a limb, for the same reason.
-constexpr std::size_t kWeightGap = 72;
+/// Words between the factors of a limb and between its weights: a power of two apart, they would share few sets of a
+/// cache.
+constexpr std::size_t kGap = 72;
 
 constexpr double kScaleTolerance = 1e-9;
 
@@ -43,15 +44,9 @@ struct InnerSum {
   }
 };
 
-/// What pack_symmetric reads: runs too short, in too many places, for the processor to see them coming.
-void prefetch_ends(std::span<const std::uint64_t* const> halves, std::size_t n, std::size_t first, std::size_t count) {
+void prefetch(const std::uint64_t* words, std::size_t count) {
   constexpr std::size_t kLine = 8;  // words
-  for (const std::uint64_t* half : halves) {
-    for (std::size_t i = first; i < first + count; i += kLine) {
-      __builtin_prefetch(half + i);
-      __builtin_prefetch(half + n - kLine - i);
-    }
-  }
+  for (std::size_t i = 0; i < count; i += kLine) __builtin_prefetch(words + i, 0, 2);
 }
 
 /// Buffers that the tasks of a loop hand on to each other.
@@ -105,15 +100,13 @@ class Application {
         log_run_(static_cast<unsigned>(std::countr_zero(context_.slots() / words_))) {}
 
   std::vector<Ciphertext> run(std::uint32_t outputs) {
-    make_babies();
+    make_sums();
     std::vector<Output> results(outputs);
-    for (auto rest = std::span(schedule_.groups); !rest.empty();) {
-      const auto groups = rest.first(groups_together(rest, cached_ != nullptr));
-      rest = rest.subspan(groups.size());
-      make_sums(groups);
-      for (std::size_t g = 0; g < groups.size(); ++g) add_giant(results[groups[g].output], groups[g], sums_[g]);
+    for (std::size_t g = 0; g < schedule_.groups.size(); ++g) {
+      const Group& group = schedule_.groups[g];
+      add_group(results[group.output], group, sums_[g]);
+      sums_[g] = {};
     }
-    babies_.clear();
     std::vector<Ciphertext> ciphertexts;
     for (Output& output : results) ciphertexts.push_back(finish(output));
     return ciphertexts;
@@ -123,66 +116,90 @@ class Application {
   struct Output {
     std::optional<ExtendedCiphertext> extended;
     std::optional<Ciphertext> plain;
+    int step = 0;  ///< by which it is yet to be rotated
   };
 
-  void make_babies() {
-    babies_.resize(inputs_.size());
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      std::vector<std::pair<const int, ExtendedCiphertext>*> entries;
-      for (const int baby : schedule_.babies[i]) babies_[i].emplace(baby, ExtendedCiphertext{});
-      if (babies_[i].empty()) continue;
-      for (auto& entry : babies_[i]) entries.push_back(&entry);
-      const bool rotates = entries.back()->first != 0;
-      const Hoisted hoisted = rotates ? evaluator_.hoist(*inputs_[i]) : Hoisted{inputs_[i], {}};
-      parallel_for(entries.size(), [&](std::size_t b) {
-        entries[b]->second = evaluator_.rotate_extended(hoisted, entries[b]->first, keys_);
-      });
-    }
-  }
-
-  /// Room for the sum of a group; that of an earlier one where it is still there.
-  void prepare(InnerSum& sum, bool extended) {
+  /// Of a group's inner sum.
+  void prepare(InnerSum& sum, bool extended) const {
+    const ring::BasisPtr& basis = extended ? context_.extended_basis(level_) : context_.basis(level_);
+    ring::EvalPoly body = ring::EvalPoly::uninitialised(basis), mask = ring::EvalPoly::uninitialised(basis);
     if (extended) {
-      const ring::BasisPtr& basis = context_.extended_basis(level_);
-      if (sum.extended.body.empty()) sum.extended.body = ring::EvalPoly::uninitialised(basis);
-      if (sum.extended.mask.empty()) sum.extended.mask = ring::EvalPoly::uninitialised(basis);
-      sum.extended.scale = scale_;
-      sum.extended.level = level_;
-    } else if (sum.plain.parts.empty()) {
-      for (int half = 0; half < 2; ++half)
-        sum.plain.parts.push_back(ring::EvalPoly::uninitialised(context_.basis(level_)));
+      sum.extended = {std::move(body), std::move(mask), scale_, level_};
+    } else {
+      sum.plain.parts.push_back(std::move(body));
+      sum.plain.parts.push_back(std::move(mask));
       sum.plain.scale = scale_;
     }
   }
 
-  void make_sums(std::span<const Group> groups) {
-    std::map<std::uint32_t, std::size_t> position;  // of a weight among those of these groups
+  /// A ciphertext that is multiplied with weights: an input as it is, or rotated and over Q_level·P.
+  struct Factor {
+    std::uint32_t input;
+    bool extended;
+    int baby;
+    const KeySwitchKey* key;  ///< null where nothing is rotated
+    auto id() const { return std::tuple(extended, input, baby); }
+  };
+  /// Groups whose weights are at hand at the same time.
+  struct Batch {
+    std::size_t first, count;        ///< groups
+    std::vector<std::uint32_t> ids;  ///< distinct weights
+    std::optional<WeightCoefficients> coefficients;
+  };
+  /// A product: places among the factors and among the weights of its batch.
+  struct Use {
+    std::size_t factor, weight;
+  };
+
+  /// All inner sums, limb by limb: the baby steps of a limb are used up while they are in a cache.
+  void make_sums() {
+    const std::span<const Group> groups = schedule_.groups;
+    std::map<std::tuple<bool, std::uint32_t, int>, std::size_t> place;
     bool extended = false;
-    sums_.resize(std::max(sums_.size(), groups.size()));
+    sums_.resize(groups.size());
     for (std::size_t g = 0; g < groups.size(); ++g) {
       prepare(sums_[g], groups[g].extended);
       extended |= groups[g].extended;
-      for (const auto& term : groups[g].terms) position.try_emplace(term.weight, position.size());
+      for (const auto& term : groups[g].terms) {
+        const bool rotated = groups[g].extended && term.baby != 0;
+        Factor factor{term.input, groups[g].extended, term.baby,
+                      rotated ? &evaluator_.rotation_key(keys_, term.baby, level_) : nullptr};
+        const auto [entry, added] = place.try_emplace(factor.id(), factors_.size());
+        if (added) factors_.push_back(factor);
+      }
     }
-    std::vector<std::uint32_t> ids(position.size());
-    for (const auto& [id, at] : position) ids[at] = id;
-    std::optional<WeightCoefficients> coefficients;
-    if (cached_ == nullptr) coefficients.emplace(encoder_, schedule_, diagonals_, weight_scale_, level_, ids);
-    const ring::Basis& basis = *context_.extended_basis(level_);
-    const std::vector<Factors> factors = factors_of(groups, position);
-    parallel_for(extended ? basis.size() : level_ + 1, [&](std::size_t l) {
-      Words scratch = weight_pool_.take();
-      const auto weights = weights_of_limb(ids, coefficients, scratch, basis.tables(l), l);
-      sum_limb(groups, factors, weights, l);
-      weight_pool_.give(std::move(scratch));
-    });
+    hoisted_.resize(inputs_.size());
+    for (const Factor& factor : factors_) {
+      if (factor.extended) extended_inputs_.insert(factor.input);
+      Hoisted& hoisted = hoisted_[factor.input];
+      if (factor.key != nullptr && hoisted.source == nullptr) hoisted = evaluator_.hoist(*inputs_[factor.input]);
+    }
+    for (std::size_t first = 0; first < groups.size(); first += batches_.back().count) {
+      Batch& batch = batches_.emplace_back();
+      batch.first = first;
+      batch.count = groups_together(groups.subspan(first), cached_ != nullptr);
+      std::map<std::uint32_t, std::size_t> position;
+      for (const Group& group : groups.subspan(first, batch.count)) {
+        auto& uses = uses_.emplace_back();
+        for (const auto& term : group.terms) {
+          const auto [entry, added] = position.try_emplace(term.weight, batch.ids.size());
+          if (added) batch.ids.push_back(term.weight);
+          uses.push_back({place.at({group.extended, term.input, term.baby}), entry->second});
+        }
+      }
+      if (cached_ == nullptr) {
+        batch.coefficients.emplace(encoder_, schedule_, diagonals_, weight_scale_, level_, batch.ids);
+      }
+    }
+    parallel_for(extended ? context_.extended_basis(level_)->size() : level_ + 1, [&](std::size_t l) { sum_limb(l); });
+    hoisted_.clear();
+    batches_.clear();
   }
 
   /// One limb of each weight, words_ words each: from the cache where it has them so, else in `scratch`.
-  std::vector<const std::uint64_t*> weights_of_limb(std::span<const std::uint32_t> ids,
-                                                    const std::optional<WeightCoefficients>& coefficients,
-                                                    Words& scratch, const ring::NttTables& tables, std::size_t l) {
-    const std::size_t stride = words_ + kWeightGap;
+  std::vector<const std::uint64_t*> weights_of_limb(const Batch& batch, Words& scratch, std::size_t l) {
+    const std::vector<std::uint32_t>& ids = batch.ids;
+    const std::size_t stride = words_ + kGap;
     scratch.resize(std::max(scratch.size(), ids.size() * stride));
     std::vector<const std::uint64_t*> weights(ids.size(), nullptr);
     std::vector<std::uint64_t*> out(ids.size(), nullptr);
@@ -193,7 +210,7 @@ class Application {
       if (cached_ == nullptr) out[i] = scratch.data() + i * stride + words_ - own;
       weights[i] = cached_ == nullptr ? out[i] : cached_->words(ids[i], l);
     }
-    if (coefficients) coefficients->transform(out, tables);
+    if (batch.coefficients) batch.coefficients->transform(out, context_.extended_basis(level_)->tables(l));
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const std::size_t own = own_words(ids[i]);
       if (weights[i] == nullptr || own == words_) continue;
@@ -212,101 +229,119 @@ class Application {
     return weight_words(diagonals_[schedule_.weights[weight].diagonal].period());
   }
 
-  /// A ciphertext and the weights that it meets.
-  struct Factors {
-    const ring::EvalPoly* halves[2];
-    bool special;                                           ///< not 0 modulo P
-    std::vector<std::pair<std::size_t, std::size_t>> uses;  ///< of a group: a weight
-  };
+  static constexpr std::size_t kEnds = 4 * ring::kPackedRun;
 
-  std::vector<Factors> factors_of(std::span<const Group> groups,
-                                  const std::map<std::uint32_t, std::size_t>& position) const {
-    std::map<std::tuple<bool, std::uint32_t, int>, std::size_t> index;
-    std::vector<Factors> factors;
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      for (const auto& term : groups[g].terms) {
-        const auto [entry, added] =
-            index.try_emplace(std::tuple(groups[g].extended, term.input, term.baby), factors.size());
-        if (added) {
-          if (groups[g].extended) {
-            const ExtendedCiphertext& baby = babies_[term.input].at(term.baby);
-            factors.push_back({{&baby.body, &baby.mask}, term.baby != 0, {}});
-          } else {
-            const Ciphertext& input = *inputs_[term.input];
-            factors.push_back({{input.parts.data(), &input.parts[1]}, false, {}});
-          }
-        }
-        factors[entry->second].uses.emplace_back(g, position.at(term.weight));
-      }
+  /// What this limb has of the factors, laid out for the products; `place` says where, in words.
+  void lay_out(std::span<const std::size_t> place, Words& packed, Words& scratch, std::size_t l) {
+    const std::size_t n = context_.n();
+    scratch.resize(std::max(scratch.size(), (4 + inputs_.size()) * n));
+    std::uint64_t* const halves[] = {scratch.data(), scratch.data() + n};
+    std::uint64_t* const sums = scratch.data() + 2 * n;
+    const auto body = [&](std::uint32_t input) { return scratch.data() + (4 + input) * n; };  // times P
+    for (const std::uint32_t i : extended_inputs_) {
+      if (l <= level_) evaluator_.times_p(body(i), inputs_[i]->parts[0].limb(l), level_, l);
     }
-    return factors;
+    for (std::size_t f = 0; f < factors_.size(); ++f) {
+      const Factor& factor = factors_[f];
+      if (!present(factor, l)) continue;
+      const Ciphertext& input = *inputs_[factor.input];
+      const std::uint64_t* source[] = {halves[0], halves[1]};
+      if (factor.key != nullptr) {
+        evaluator_.rotate_extended_limb(halves, hoisted_[factor.input], factor.baby, *factor.key, l, body(factor.input),
+                                        sums);
+      } else if (factor.extended) {
+        source[0] = body(factor.input);
+        evaluator_.times_p(halves[1], input.parts[1].limb(l), level_, l);
+      } else {
+        for (std::size_t h = 0; h < 2; ++h) source[h] = input.parts[h].limb(l);
+      }
+      ring::kernels().pack_symmetric(packed.data() + place[f], kEnds, source, n, 0, n / 2);
+    }
   }
 
-  void sum_limb(std::span<const Group> groups, std::span<const Factors> factors,
+  /// P times an input is 0 modulo P.
+  bool present(const Factor& factor, std::size_t l) const { return l <= level_ || factor.key != nullptr; }
+
+  void sum_limb(std::size_t l) {
+    std::vector<std::size_t> place(factors_.size());
+    std::size_t size = 0;
+    for (std::size_t f = 0; f < factors_.size(); ++f) {
+      place[f] = size;
+      if (present(factors_[f], l)) size += 2 * context_.n() + kGap;
+    }
+    Words packed = packed_pool_.take(), scratch = scratch_pool_.take();
+    packed.resize(std::max(packed.size(), size));
+    lay_out(place, packed, scratch, l);
+    for (const Batch& batch : batches_) {
+      const auto weights = weights_of_limb(batch, scratch, l);
+      multiply(batch, place, packed.data(), weights, l);
+    }
+    packed_pool_.give(std::move(packed));
+    scratch_pool_.give(std::move(scratch));
+  }
+
+  /// One limb of a batch's sums.
+  void multiply(const Batch& batch, std::span<const std::size_t> place, const std::uint64_t* packed,
                 std::span<const std::uint64_t* const> weights, std::size_t l) {
     struct Operands {
       std::vector<const std::uint64_t*> packed, weight;
     };
-    constexpr std::size_t kEnds = 4 * ring::kPackedRun;
-    std::vector<Operands> operands(groups.size());
-    std::vector<std::array<const std::uint64_t*, 2>> limbs;
-    for (const Factors& of : factors) {
-      if (l <= level_ || of.special) limbs.push_back({of.halves[0]->limb(l), of.halves[1]->limb(l)});
-    }
-    const std::size_t n = context_.n(), stride = limbs.size() * kEnds;
-    const std::size_t block = std::clamp<std::size_t>(kPackedWords / stride, 1, n / 2 / ring::kPackedRun);
-    Words packed = packed_pool_.take();
-    packed.resize(std::max(packed.size(), block * stride));
-    std::size_t at = 0;
-    for (const Factors& of : factors) {
-      if (l > level_ && !of.special) continue;  // P times the input is 0 there
-      for (const auto& [group, weight] : of.uses) {
-        operands[group].packed.push_back(packed.data() + at);
-        operands[group].weight.push_back(weights[weight]);
+    std::vector<Operands> operands(batch.count);
+    for (std::size_t g = 0; g < batch.count; ++g) {
+      for (const Use& use : uses_[batch.first + g]) {
+        if (!present(factors_[use.factor], l)) continue;
+        operands[g].packed.push_back(packed + place[use.factor]);
+        operands[g].weight.push_back(weights[use.weight]);
       }
-      at += kEnds;
     }
+    const std::size_t n = context_.n(), half_runs = n / 2 / ring::kPackedRun;
+    const std::size_t block = std::clamp<std::size_t>(kPackedWords / (factors_.size() * kEnds), 1, half_runs);
     const ring::Modulus& q = context_.extended_basis(level_)->modulus(l);
-    for (std::size_t first = 0; first < n / 2; first += block * ring::kPackedRun) {
-      const std::size_t count = std::min(block * ring::kPackedRun, n / 2 - first);
-      for (std::size_t f = 0; f < limbs.size(); ++f) {
-        if (f + 1 < limbs.size()) prefetch_ends(limbs[f + 1], n, first, count);
-        ring::kernels().pack_symmetric(packed.data() + f * kEnds, stride, limbs[f].data(), n, first, count);
+    for (std::size_t run = 0; run < half_runs; run += block) {
+      const std::size_t runs = std::min(block, half_runs - run);
+      for (std::size_t g = 0; g < batch.count; ++g) {
+        const bool extended = schedule_.groups[batch.first + g].extended;
+        if (l > level_ && !extended) continue;
+        InnerSum& sum = sums_[batch.first + g];
+        Operands& of = operands[g];
+        std::uint64_t* const out[] = {sum.limb(extended, 0, l), sum.limb(extended, 1, l)};
+        ring::kernels().dot_symmetric(out, of.packed.data(), kEnds, of.weight.data(), of.weight.size(), log_run_, n,
+                                      run * ring::kPackedRun, runs * ring::kPackedRun, q);
+        for (const std::uint64_t*& at : of.packed) at += runs * kEnds;
+        // A share of what the next block reads.
+        const std::size_t next = run + runs, count = std::min(block, half_runs - next) * kEnds;
+        for (std::size_t f = g; f < factors_.size(); f += batch.count) {
+          if (present(factors_[f], l)) prefetch(packed + place[f] + next * kEnds, count);
+        }
       }
-      for (std::size_t g = 0; g < groups.size(); ++g) {
-        if (l > level_ && !groups[g].extended) continue;
-        const Operands& of = operands[g];
-        std::uint64_t* const out[] = {sums_[g].limb(groups[g].extended, 0, l), sums_[g].limb(groups[g].extended, 1, l)};
-        ring::kernels().dot_symmetric(out, of.packed.data(), stride, of.weight.data(), of.weight.size(), log_run_, n,
-                                      first, count, q);
-      }
-    }
-    packed_pool_.give(std::move(packed));
-  }
-
-  /// output += rot_giant(sum); takes the sum where it is the first.
-  void add_giant(Output& output, const Group& group, InnerSum& sum) {
-    if (!group.extended) {
-      if (group.giant != 0) {
-        add(output.extended, evaluator_.rotate_extended(evaluator_.hoist(sum.plain), group.giant, keys_));
-      } else {
-        output.plain = std::exchange(sum.plain, {});  // there is one such group
-      }
-    } else if (group.giant == 0) {
-      add(output.extended, std::exchange(sum.extended, {}));
-    } else {
-      if (!output.extended) output.extended = zero();
-      evaluator_.add_rotated(*output.extended, sum.extended, group.giant, keys_);
     }
   }
 
-  void add(std::optional<ExtendedCiphertext>& total, ExtendedCiphertext sum) {
-    if (!total) {
-      total = std::move(sum);
-      total->scale = scale_;
+  /// The key of a step: expanded for good where it serves more than once.
+  const KeySwitchKey& step_key(int step) {
+    const auto known = step_keys_.find(step);
+    if (known != step_keys_.end()) return known->second;
+    const KeySwitchKey& key = evaluator_.rotation_key(keys_, step, level_);
+    if (!key.packed || schedule_.steps.at(step) < 2) return key;
+    return step_keys_.emplace(step, expand(key, context_, level_)).first->second;
+  }
+
+  /// output = rot(output) + sum, rotated by the step of the group before.
+  void add_group(Output& output, const Group& group, InnerSum& sum) {
+    if (output.extended) {
+      if (!group.extended) sum.extended = evaluator_.extend(sum.plain);
+      evaluator_.add_rotated(sum.extended, *output.extended, output.step, step_key(output.step));
+      std::swap(*output.extended, sum.extended);
+    } else if (output.plain) {
+      output.extended = evaluator_.rotate_extended(evaluator_.hoist(*output.plain), output.step, keys_);
+      output.plain.reset();
+      evaluator_.add_inplace(*output.extended, group.extended ? sum.extended : evaluator_.extend(sum.plain));
+    } else if (group.extended) {
+      output.extended = std::exchange(sum.extended, {});
     } else {
-      evaluator_.add_inplace(*total, sum);
+      output.plain = std::exchange(sum.plain, {});
     }
+    output.step = group.step;
   }
 
   ExtendedCiphertext zero() const {
@@ -315,8 +350,16 @@ class Application {
   }
 
   Ciphertext finish(Output& output) {
-    if (schedule_.rounds.empty() && !output.extended) return std::move(*output.plain);
-    if (output.plain) add(output.extended, evaluator_.extend(*output.plain));
+    if (output.step != 0 && output.plain) {
+      output.extended = evaluator_.rotate_extended(evaluator_.hoist(*output.plain), output.step, keys_);
+    } else if (output.step != 0) {
+      ExtendedCiphertext rotated = zero();
+      evaluator_.add_rotated(rotated, *output.extended, output.step, step_key(output.step));
+      output.extended = std::move(rotated);
+    } else if (output.plain) {
+      if (schedule_.rounds.empty()) return std::move(*output.plain);
+      output.extended = evaluator_.extend(*output.plain);
+    }
     ExtendedCiphertext total = std::move(*output.extended);
     for (const auto& round : schedule_.rounds) {
       const auto digits = evaluator_.hoist(total);
@@ -346,9 +389,14 @@ class Application {
   double scale_;
   std::size_t words_;  // of a weight in a limb; each stands for 2^log_run_
   unsigned log_run_;
-  std::vector<std::map<int, ExtendedCiphertext>> babies_;
-  std::vector<InnerSum> sums_;
-  ScratchPool weight_pool_, packed_pool_;
+  std::vector<Factor> factors_;
+  std::set<std::uint32_t> extended_inputs_;
+  std::vector<Hoisted> hoisted_;  // by input
+  std::vector<Batch> batches_;
+  std::vector<std::vector<Use>> uses_;  // by group
+  std::vector<InnerSum> sums_;          // by group
+  std::map<int, KeySwitchKey> step_keys_;
+  ScratchPool scratch_pool_, packed_pool_;
 };
 
 }  // namespace

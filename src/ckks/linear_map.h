@@ -1,5 +1,6 @@
 // Matrices on the slots of several ciphertexts, by diagonals, baby steps and giant steps (Halevi, Shoup 2014/2018) with
-// double hoisting (Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux 2021, section 4.2).
+// double hoisting (Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux 2021, section 4.2). Giant steps are taken from the
+// largest down, each from where the one before it left off: a grid of them needs one key.
 #pragma once
 
 #include <bit>
@@ -66,7 +67,8 @@ struct LinearMapPlan {
   std::vector<int> folds;   ///< then y_o += rot_f(y_o) for each f in order, two at a time
 };
 
-/// Rotations that applying the plan needs keys for, each in (-slots, slots), not 0, ascending.
+/// Rotations that applying the plan needs keys for (baby steps, differences of neighbouring giant steps, folds), each
+/// in (-slots, slots), not 0, ascending.
 std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots);
 
 /// Inner sums that are made together, and how many terms where their weights are yet to be encoded: a limb of the baby

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "blindsight/base/error.h"
 
@@ -17,6 +18,13 @@ constexpr std::size_t kMaxTerms = 4096;  // of a dot kernel
 int wrapped(int k, std::uint32_t slots) {
   const auto n = static_cast<int>(slots);
   return ((k % n) + n) % n;
+}
+
+/// By output.
+std::vector<std::set<int>> giants_of(const LinearMapPlan& plan, std::uint32_t slots) {
+  std::vector<std::set<int>> giants(plan.outputs);
+  for (const LinearMapPlan::Term& term : plan.terms) giants[term.output].insert(wrapped(term.giant, slots));
+  return giants;
 }
 
 std::vector<std::vector<int>> fold_rounds(std::span<const int> folds, std::uint32_t slots) {
@@ -60,11 +68,12 @@ MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> di
   std::vector<const LinearMapPlan::Term*> sorted;
   for (const auto& term : plan.terms) sorted.push_back(&term);
   const auto key = [slots](const LinearMapPlan::Term& t) {
-    return std::tuple(t.output, wrapped(t.giant, slots), t.input, wrapped(t.baby, slots));
+    return std::tuple(t.output, -wrapped(t.giant, slots), t.input, wrapped(t.baby, slots));
   };
   std::stable_sort(sorted.begin(), sorted.end(), [&](auto* a, auto* b) { return key(*a) < key(*b); });
 
   std::map<Weight, std::uint32_t> index;
+  int giant_of_group = 0;
   for (const LinearMapPlan::Term* term : sorted) {
     const int giant = wrapped(term->giant, slots), baby = wrapped(term->baby, slots);
     const std::size_t own = diagonals[term->diagonal].period();
@@ -72,12 +81,19 @@ MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> di
     const Weight weight{term->diagonal, static_cast<std::uint32_t>(static_cast<std::size_t>(giant) % own), term->input};
     const auto [entry, added] = index.try_emplace(weight, static_cast<std::uint32_t>(weights.size()));
     if (added) weights.push_back(weight);
-    if (groups.empty() || groups.back().output != term->output || groups.back().giant != giant)
+    const bool same_output = !groups.empty() && groups.back().output == term->output;
+    if (!same_output || giant_of_group != giant) {
+      if (same_output) groups.back().step = giant_of_group - giant;
       groups.push_back({term->output, giant, false, {}});
+      giant_of_group = giant;
+    }
     groups.back().terms.push_back({term->input, baby, entry->second});
     groups.back().extended |= baby != 0;
   }
 
+  for (const Group& group : groups) {
+    if (group.step != 0) ++steps[group.step];
+  }
   weight_special.resize(weights.size());
   for (const Group& group : groups) {
     if (group.terms.size() > kMaxTerms) {
@@ -100,11 +116,20 @@ std::size_t groups_together(std::span<const MapSchedule::Group> groups, bool wei
   return count;
 }
 
+std::vector<int> steps_between(const std::set<int>& giants) {
+  std::vector<int> steps;
+  int before = 0;
+  for (const int giant : giants) steps.push_back(giant - std::exchange(before, giant));
+  return steps;
+}
+
 std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots) {
   std::set<int> all;
   for (const LinearMapPlan::Term& term : plan.terms) {
     all.insert(wrapped(term.baby, slots));
-    all.insert(wrapped(term.giant, slots));
+  }
+  for (const auto& giants : giants_of(plan, slots)) {
+    for (const int step : steps_between(giants)) all.insert(step);
   }
   for (const auto& round : fold_rounds(plan.folds, slots)) all.insert(round.begin(), round.end());
   all.erase(0);

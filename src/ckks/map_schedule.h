@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <span>
 #include <vector>
@@ -25,11 +26,14 @@ struct MapSchedule {
   };
   struct Group {
     std::uint32_t output;
-    int giant;      ///< in [0, slots)
+    int step;       ///< in [0, slots): the sum up to here is rotated by that much on its way to the next group
     bool extended;  ///< some term's baby step is a rotation: the inner sum is over Q_level·P, else over Q_level
     std::vector<Term> terms;
   };
-  std::vector<Group> groups;  ///< by output, then giant step
+  /// By output, then giant step, the largest first: Σ_g rot_g(sum_g) as a Horner scheme, whose steps are the
+  /// differences of neighbours, in a grid all the same.
+  std::vector<Group> groups;
+  std::map<int, std::size_t> steps;  ///< how often each is taken; without 0
   std::vector<Weight> weights;
   std::vector<std::uint8_t> weight_special;  ///< by weight: 1 where its limbs modulo P are read
   std::vector<std::set<int>> babies;         ///< by input: the baby steps that extended groups read
@@ -39,6 +43,9 @@ struct MapSchedule {
   /// Throws InvalidArgument where the plan is not one for these diagonals and slots.
   MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots);
 };
+
+/// The steps between giant steps, which are in [0, slots), ascending: of each to the one before it, of the first to 0.
+std::vector<int> steps_between(const std::set<int>& giants);
 
 /// How many of the first groups have their inner sums made together.
 std::size_t groups_together(std::span<const MapSchedule::Group> groups, bool weights_cached);

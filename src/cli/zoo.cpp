@@ -110,7 +110,7 @@ void add_memory_budget(CLI::App& command, std::uint64_t& budget) {
           "Memory that the server's part should keep to, such as 3G or 500M; weights that don't fit are encoded "
           "whenever they are used (0: no limit)")
       ->transform(CLI::AsSizeValue(true))
-      ->default_str("5G");
+      ->default_str("4G");
 }
 
 void add_compile_options(CLI::App& command, CompileOptions& options) {

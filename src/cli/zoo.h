@@ -40,7 +40,7 @@ Model load_model(const std::string& model, const std::optional<std::filesystem::
                  const ChunkOptions& chunks);
 
 /// Memory that the server's part may take where nothing else is said, in bytes.
-inline constexpr std::uint64_t kDefaultMemoryBudget = 5'000'000'000;
+inline constexpr std::uint64_t kDefaultMemoryBudget = 4'000'000'000;
 
 /// How it should be compiled.
 struct CompileOptions {

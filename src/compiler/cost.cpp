@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
+#include "blindsight/ckks/map_schedule.h"
 #include "blindsight/compiler/work.h"
 
 namespace blindsight::compiler {
@@ -17,15 +19,16 @@ LevelCost::LevelCost(unsigned level, unsigned special_limbs, unsigned log_n, uns
   const auto price = [&](const Phases& phases) { return nanoseconds(phases, rates) / transform; };
   decompose = price(work.decompose());
   mod_down = price(work.mod_down(1));
-  switch_one = price(work.rotate_hoisted());
-  product = price(work.product(n / 2));
-  plain_product = price(work.plain_product(n / 2));
+  switch_one = price(work.baby());
+  product = price(work.product(0));
+  plain_product = price(work.plain_product(0));
   const double words = 2 * static_cast<double>(work.extended() * n);
   inner_sum = nanoseconds(Work{.sums = words}, rates) / transform;
   lay_out = nanoseconds(Work{.packed = words}, rates) / transform;
   rescale = price(work.rescale());
   square = price(work.square());
-  giant = price(work.add_rotated());
+  giant = price(work.add_rotated_expanded());
+  step_key = price(work.expand_key());
   relinearise = price(work.relinearise());
   switch_ring = price(work.switch_ring());
   fold_round_ = mod_down + decompose;
@@ -33,11 +36,17 @@ LevelCost::LevelCost(unsigned level, unsigned special_limbs, unsigned log_n, uns
   key_limbs = work.key_words() / static_cast<double>(std::size_t{2} << log_unit);
   transforms_ = static_cast<double>(work.extended()) * butterflies(n) * rates.butterfly / transform;
   embedding_ = butterflies(n / 2) * rates.embedding / transform;
+  weight_ = nanoseconds(Work{.weight_words = words / 4}, rates) / transform;
+}
+
+double LevelCost::weight(std::size_t period, std::size_t slots) const {
+  return static_cast<double>(period) / static_cast<double>(slots) * weight_;
 }
 
 /// Two to a transform of twice the period.
 double LevelCost::encode(std::size_t period, std::size_t slots) const {
-  return static_cast<double>(period) / static_cast<double>(slots) * (embedding_ + transforms_) / 2;
+  return static_cast<double>(period) / static_cast<double>(slots) * (embedding_ + transforms_) / 2 +
+         weight(period, slots);
 }
 
 double LevelCost::folds(std::size_t count) const {
@@ -46,29 +55,34 @@ double LevelCost::folds(std::size_t count) const {
 }
 
 KeySwitchCount count_key_switches(const ckks::LinearMapPlan& plan) {
-  std::set<std::pair<std::uint32_t, int>> babies, giants;
+  std::set<std::pair<std::uint32_t, int>> babies;
+  std::map<std::uint32_t, std::set<int>> giants;
   std::set<std::uint32_t> hoisted;
   for (const auto& term : plan.terms) {
     if (term.baby != 0) {
       babies.emplace(term.input, term.baby);
       hoisted.insert(term.input);
     }
-    if (term.giant != 0) giants.emplace(term.output, term.giant);
+    giants[term.output].insert(term.giant);
   }
-  return {babies.size(), hoisted.size(), giants.size(), plan.folds.size() * plan.outputs};
+  std::size_t switches = 0;
+  std::set<int> steps;
+  for (const auto& [output, all] : giants) {
+    switches += all.size() - all.count(0);
+    for (const int step : ckks::steps_between(all)) steps.insert(step);
+  }
+  return {babies.size(), hoisted.size(), switches, plan.folds.size() * plan.outputs, steps.size() - steps.count(0)};
 }
 
 double map_cost(const LevelCost& price, const KeySwitchCount& count, std::size_t terms, std::size_t outputs) {
   const auto products = static_cast<double>(terms);
   if (count.total() == 0) return products * price.plain_product;
-  const std::size_t sums = count.giants + outputs,
-                    together = (sums + ckks::kGroupsTogether - 1) / ckks::kGroupsTogether;
   return static_cast<double>(count.hoisted_inputs) * price.decompose +
          static_cast<double>(count.babies) * price.switch_one + static_cast<double>(count.giants) * price.giant +
+         static_cast<double>(count.steps) * price.step_key +
          static_cast<double>(outputs) * price.folds(count.folds / outputs) + products * price.product +
-         static_cast<double>(sums) * price.inner_sum +
-         static_cast<double>((count.babies + 1) * together) * price.lay_out +
-         2 * static_cast<double>(outputs) * price.mod_down;
+         static_cast<double>(count.giants + outputs) * price.inner_sum +
+         static_cast<double>(count.babies + 1) * price.lay_out + 2 * static_cast<double>(outputs) * price.mod_down;
 }
 
 double map_cost_at_least(const LevelCost& price, std::size_t diagonals, std::size_t folds) {

@@ -24,24 +24,28 @@ class LevelCost {
   double decompose;      ///< ModUp of a polynomial: its digits over Q·P
   double mod_down;       ///< of a polynomial
   double switch_one;     ///< inner product of the digits with a key, and the automorphism of its result
-  double product;        ///< ciphertext over Q·P times plaintext, added up
+  double product;        ///< ciphertext over Q·P times plaintext, added up, beside what the weight takes
   double plain_product;  ///< over Q
   double inner_sum;      ///< what a sum of such products costs beside them
-  double lay_out;        ///< a ciphertext over Q·P laid out for the inner sums that are made together
+  double lay_out;        ///< a ciphertext over Q·P laid out for the inner sums
   double rescale;
   double square;     ///< without its key switch
   double key_limbs;  ///< limbs of a seeded key of this level, in limbs of the unit's ring
-  double giant;      ///< a giant step: from and to Q·P
+  double giant;      ///< a giant step: from and to Q·P, with its key at hand
+  double step_key;   ///< making it so
   double relinearise;
   double switch_ring;  ///< to this ring from the one of twice the degree
   /// So many folds of one ciphertext over Q·P, two of them from the same digits by three rotations.
   double folds(std::size_t count) const;
-  /// Encoding a plaintext of that period as it is needed, slots being those of the ring.
+  /// Reading a weight of that period from memory, slots being those of the ring.
+  double weight(std::size_t period, std::size_t slots) const;
+  /// Encoding it as it is needed, and that.
   double encode(std::size_t period, std::size_t slots) const;
 
  private:
   double transforms_;  ///< of all limbs over Q·P
   double embedding_;   ///< of all slots
+  double weight_;      ///< reading one of a value a slot
   double fold_round_;  ///< ModDown and digits
   double fold_rotation_;
 };
@@ -51,6 +55,7 @@ struct KeySwitchCount {
   std::size_t babies = 0;          ///< hoisted rotations of an input
   std::size_t hoisted_inputs = 0;  ///< inputs that any baby step rotates
   std::size_t giants = 0, folds = 0;
+  std::size_t steps = 0;  ///< different ones between giant steps
   std::size_t total() const { return babies + giants + folds; }
 };
 KeySwitchCount count_key_switches(const ckks::LinearMapPlan& plan);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <map>
 #include <memory>
@@ -41,7 +42,7 @@ constexpr double kWorkLimits[] = {1.5e7, 1.5e8, kInfinity};
 constexpr std::size_t kSmallMap = 150'000;
 /// What a limb of one more rotation key counts, in transforms: a mild wish to share.
 constexpr double kKeyWish = 0.05;
-constexpr double kKeyWishGrowth = 1.5;
+constexpr double kKeyWishGrowth = 1.15;
 constexpr double kLargestKeyWish = 1e4;
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
@@ -135,10 +136,11 @@ struct Task {
 /// The beam search.
 class Search {
  public:
-  Search(const nn::QuadraticNetwork& network, const LoweringOptions& options, unsigned log_period)
+  /// `log_periods`: of every stage, none longer than the one before it. Rings too small for them cut them short.
+  Search(const nn::QuadraticNetwork& network, const LoweringOptions& options, std::vector<unsigned> log_periods)
       : network_(network),
         options_(options),
-        log_period_(log_period),
+        log_periods_(std::move(log_periods)),
         effort_(has_small_maps(network) ? kSmallEffort : kLargeEffort),
         depths_(network.depths()) {
     last_reader_.assign(network.stages.size() + 1, 0);
@@ -174,8 +176,8 @@ class Search {
   unsigned level_of(std::size_t stage) const { return depths_.back() - depths_[stage + 1] + 1; }
   unsigned ring_of_stage(std::size_t stage) const { return ring_of(options_.smaller, level_of(stage)); }
   unsigned log_slots(std::size_t stage) const { return options_.log_slots - ring_of_stage(stage); }
-  unsigned log_period(std::size_t stage) const { return std::min(log_period_, log_slots(stage)); }
-  unsigned log_period_made(std::size_t value) const { return value == 0 ? log_period_ : log_period(value - 1); }
+  unsigned log_period(std::size_t stage) const { return std::min(log_periods_[stage], log_slots(stage)); }
+  unsigned log_period_made(std::size_t value) const { return log_period(value == 0 ? 0 : value - 1); }
   /// How often a value's period is halved before its last reader.
   unsigned halvings(std::size_t value) const { return log_period_made(value) - last_log_period_[value]; }
   /// A value as this stage reads it.
@@ -209,7 +211,7 @@ class Search {
 
   const nn::QuadraticNetwork& network_;
   const LoweringOptions& options_;
-  unsigned log_period_;
+  std::vector<unsigned> log_periods_;
   Effort effort_;
   std::vector<unsigned> depths_;
   std::vector<std::size_t> last_reader_;              // of every value
@@ -221,7 +223,7 @@ std::vector<StatePtr> Search::first_states() const {
   std::vector<StatePtr> states;
   const std::size_t elements = nn::element_count(network_.input_shape);
   const auto add = [&](Layout layout, std::optional<Grid> grid) {
-    if (!may_shrink(layout, log_period_, halvings(0))) return;
+    if (!may_shrink(layout, log_period(0), halvings(0))) return;
     auto state = std::make_shared<State>();
     state->values.resize(network_.stages.size() + 1);
     state->input = state->values[0] = make_standing(std::move(layout), std::move(grid), elements, halvings(0));
@@ -231,11 +233,11 @@ std::vector<StatePtr> Search::first_states() const {
     states.push_back(std::move(state));
   };
   for (Grid& grid : fresh_grids(network_.input_shape)) {
-    if (const auto p = placement(grid, log_period_, kMaxLogCiphertexts)) add(p->layout(), std::move(grid));
+    if (const auto p = placement(grid, log_period(0), kMaxLogCiphertexts)) add(p->layout(), std::move(grid));
   }
   for (const nn::StageTerm& term : network_.stages[0].terms) {
     if (term.value != 0) continue;
-    for (Layout& layout : input_layouts(term.matrix, log_period_)) add(std::move(layout), std::nullopt);
+    for (Layout& layout : input_layouts(term.matrix, log_period(0))) add(std::move(layout), std::nullopt);
   }
   if (states.empty()) throw UnsupportedModel("the input is too large for the ring");
   return states;
@@ -327,10 +329,9 @@ std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, doubl
   plan.terms = split_rotations(*diagonals, placement.slots(), price);
   plan.folds = placement.fold_rotations();
   state->cost += map_cost(price, count_key_switches(plan), plan.terms.size(), plan.outputs);
-  if (!options_.cached) {
-    state->cost +=
-        static_cast<double>(plan.terms.size()) * price.encode(placement.slots(), std::size_t{1} << log_slots(stage));
-  }
+  const std::size_t slots = std::size_t{1} << log_slots(stage);
+  state->cost += static_cast<double>(plan.terms.size()) *
+                 (options_.cached ? price.weight(placement.slots(), slots) : price.encode(placement.slots(), slots));
   const LevelCost& next = options_.prices[level_of(stage) - 1];  // of its readers
   state->cost += plan.outputs * (next.square + next.relinearise + price.rescale);
   const unsigned ring = ring_of_stage(stage);
@@ -430,7 +431,7 @@ Search::Keys Search::split_all(Lowered& lowered, const std::vector<Cover>& cover
 
 Lowered Search::build(const State& state) {
   Lowered out;
-  out.log_period = log_period_;
+  out.log_period = log_period(0);
   out.cost = state.cost;
   std::vector<Cover> covers;
   State all;  // every value's standing, also of those that the search has dropped
@@ -496,22 +497,32 @@ Layout repeat(std::vector<std::int32_t> period, std::size_t slots) {
   return layout;
 }
 
-/// The shortest period that holds every tensor, or the whole ring.
-unsigned choose_period(const nn::QuadraticNetwork& network, unsigned log_slots) {
-  std::size_t nonzeros = 0;
-  unsigned needed = 4;
-  const auto grow = [&](const nn::Shape& shape) {
+/// Periods for every stage, to be tried: one that holds every tensor, or all slots where copies in the free ones may be
+/// of use; then as short as the tensors are that a stage and those after it read and make.
+std::vector<std::vector<unsigned>> periods_to_try(const nn::QuadraticNetwork& network, unsigned log_slots) {
+  const std::size_t count = network.stages.size();
+  if (has_small_maps(network)) return {std::vector<unsigned>(count, log_slots)};  // row placements find the free slots
+  constexpr unsigned kLeast = 4;
+  const auto bits_of = [](const nn::Shape& shape) {
     unsigned bits = 0;
     for (const std::int64_t extent : shape) bits += index_bits(static_cast<std::size_t>(extent));
-    needed = std::max(needed, bits);
+    return bits;
   };
-  grow(network.input_shape);
-  for (const nn::Stage& stage : network.stages) {
-    grow(stage.shape);
-    for (const nn::StageTerm& term : stage.terms) nonzeros = std::max(nonzeros, term.matrix.nonzeros());
+  std::vector<unsigned> shortest(count, kLeast);
+  for (std::size_t s = count; s-- > 0;) {
+    if (s + 1 < count) shortest[s] = shortest[s + 1];
+    const nn::Stage& stage = network.stages[s];
+    shortest[s] = std::max(shortest[s], bits_of(stage.shape));
+    for (const nn::StageTerm& term : stage.terms) {
+      shortest[s] =
+          std::max(shortest[s], bits_of(term.value == 0 ? network.input_shape : network.stages[term.value - 1].shape));
+    }
+    shortest[s] = std::min(shortest[s], log_slots);
   }
-  // Small networks profit from copies in the free slots, which row placements find.
-  return nonzeros <= kSmallMap ? log_slots : std::min(needed, log_slots);
+  const std::vector<unsigned> uniform(count, shortest[0]);
+  std::vector<std::vector<unsigned>> all{uniform};
+  if (shortest != uniform) all.push_back(shortest);
+  return all;
 }
 
 }  // namespace
@@ -629,7 +640,18 @@ std::vector<Placement> placements(const nn::SparseMatrix& map, unsigned log_slot
 
 Lowered lower(const nn::QuadraticNetwork& network, const LoweringOptions& options) {
   if (network.stages.empty()) throw UnsupportedModel("the network has no layer");
-  return Search(network, options, choose_period(network, options.log_slots)).run();
+  std::optional<Lowered> best;
+  std::exception_ptr refusal;
+  for (auto& periods : periods_to_try(network, options.log_slots)) {
+    try {
+      Lowered lowered = Search(network, options, std::move(periods)).run();
+      if (!best || lowered.cost < best->cost) best = std::move(lowered);
+    } catch (const UnsupportedModel&) {
+      if (!refusal) refusal = std::current_exception();
+    }
+  }
+  if (!best) std::rethrow_exception(refusal);
+  return *std::move(best);
 }
 
 }  // namespace blindsight::compiler

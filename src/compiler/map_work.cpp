@@ -34,37 +34,21 @@ class MapWork {
         words_(ckks::weight_words(schedule.period)) {}
 
   Phases run() {
-    babies();
-    for (auto rest = std::span(schedule_.groups); !rest.empty();) {
-      const auto groups = rest.first(ckks::groups_together(rest, cached_));
-      rest = rest.subspan(groups.size());
-      sums(groups);
-    }
+    sums();
     for (std::size_t g = 0; g < schedule_.groups.size(); ++g) {
-      giant(schedule_.groups[g]);
+      add(schedule_.groups[g]);
       if (g + 1 == schedule_.groups.size() || schedule_.groups[g + 1].output != schedule_.groups[g].output) finish();
     }
     return std::move(phases_);
   }
 
  private:
-  void babies() {
-    for (const std::set<int>& babies : schedule_.babies) {
-      if (babies.empty()) continue;
-      const std::size_t rotations = babies.size() - babies.count(0);
-      if (rotations > 0) append(phases_, at_.decompose());
-      Work work = real(rotations) * total(at_.rotate_hoisted());
-      if (babies.contains(0)) work += total(at_.extend());
-      phases_.push_back(loop(work, babies.size() * at_.extended()));
-    }
-  }
-
   std::size_t own_words(std::uint32_t weight) const {
     return ckks::weight_words(diagonals_[schedule_.weights[weight].diagonal].period());
   }
 
-  /// Weights encoded now: pairs of one size, modulo P both or neither.
-  void encode(const std::set<std::uint32_t>& weights) {
+  /// Weights encoded now, pairs of one size, modulo P both or neither: their transforms.
+  Work encode(const std::set<std::uint32_t>& weights) {
     std::map<std::pair<std::size_t, bool>, std::size_t> kinds;
     for (const std::uint32_t w : weights) ++kinds[{own_words(w), schedule_.weight_special[w] != 0}];
     Work fourier, transforms;
@@ -76,64 +60,85 @@ class MapWork {
       transforms.passes += real((pairs + count / 2) * limbs * size);  // reduced, transformed, two taken apart
     }
     phases_.push_back(loop(fourier, (weights.size() + 1) / 2));
-    encoded_ = transforms;
+    return transforms;
   }
 
-  void sums(std::span<const Group> groups) {
+  /// Baby steps, weights and products: one loop over the limbs.
+  void sums() {
     std::set<std::tuple<bool, std::uint32_t, int>> factors;
-    std::set<std::uint32_t> weights;
+    std::map<std::uint32_t, bool> inputs;  // of extended sums, and whether they are rotated
     bool extended = false;
     Work work;
     const std::size_t special = at_.extended() - at_.limbs();
-    for (const Group& group : groups) {
+    for (const Group& group : schedule_.groups) {
       extended |= group.extended;
       std::size_t limbs = 0;  // of all its terms
       for (const auto& term : group.terms) {
         factors.emplace(group.extended, term.input, term.baby);
-        weights.insert(term.weight);
+        if (group.extended) inputs[term.input] |= term.baby != 0;
         limbs += at_.limbs() + (group.extended && term.baby != 0 ? special : 0);
       }
       work.weight_products += real(2 * limbs * at_.n());
-      if (cached_) work.weight_words += real(limbs * words_);
+      work.weight_words += real(limbs * words_);  // from memory even where they were written a moment ago
       work.sums += real(2 * (group.extended ? at_.extended() : at_.limbs()) * at_.n());
+    }
+    for (const auto& [input, rotated] : inputs) {
+      work.passes += real(at_.limbs() * at_.n());  // P times the body
+      if (rotated) append(phases_, at_.decompose());
     }
     for (const auto& [is_extended, input, baby] : factors) {
       work.packed += real(2 * (at_.limbs() + (is_extended && baby != 0 ? special : 0)) * at_.n());
+      if (!is_extended) continue;
+      work += baby != 0 ? total(at_.baby()) : Work{.passes = real(at_.limbs() * at_.n())};
     }
-    if (!cached_) {
-      encode(weights);
-      work += encoded_;
+    for (auto rest = std::span(schedule_.groups); !rest.empty() && !cached_;) {
+      const auto batch = rest.first(ckks::groups_together(rest, false));
+      rest = rest.subspan(batch.size());
+      std::set<std::uint32_t> weights;
+      for (const Group& group : batch) {
+        for (const auto& term : group.terms) weights.insert(term.weight);
+      }
+      work += encode(weights);
     }
     phases_.push_back(loop(work, extended ? at_.extended() : at_.limbs()));
   }
 
-  void giant(const Group& group) {
-    if (!group.extended && group.giant == 0) {
-      plain_ = true;
-    } else if (!group.extended) {
-      append(phases_, at_.decompose());
-      append(phases_, at_.rotate_hoisted());
-      add();
-    } else if (group.giant == 0) {
-      add();
+  /// The total so far is rotated, then the group's sum added.
+  void add(const Group& group) {
+    if (has_ != Total::kNothing) {
+      if (!group.extended) append(phases_, at_.extend());
+      rotate();
     } else {
-      extended_ = true;
-      append(phases_, at_.add_rotated());
+      has_ = group.extended ? Total::kExtended : Total::kPlain;
     }
+    step_ = group.step;
   }
 
-  /// To the output's sum over Q·P; the first is that sum.
-  void add() {
-    if (extended_) append(phases_, at_.add_extended());
-    extended_ = true;
+  /// Rotated and added to another.
+  void rotate() {
+    if (has_ == Total::kPlain) {
+      append(phases_, at_.decompose());
+      append(phases_, at_.rotate_hoisted());
+      append(phases_, at_.add_extended());
+    } else if (schedule_.steps.at(step_) < 2) {
+      append(phases_, at_.add_rotated());
+    } else {
+      if (expanded_.insert(step_).second) append(phases_, at_.expand_key());
+      append(phases_, at_.add_rotated_expanded());
+    }
+    has_ = Total::kExtended;
   }
 
   void finish() {
-    if (!schedule_.rounds.empty() || extended_) {
-      if (plain_) {
-        append(phases_, at_.extend());
-        add();
-      }
+    if (step_ != 0 && has_ == Total::kPlain) {
+      append(phases_, at_.decompose());
+      append(phases_, at_.rotate_hoisted());
+      has_ = Total::kExtended;
+    } else if (step_ != 0) {
+      rotate();
+    }
+    if (has_ == Total::kExtended || !schedule_.rounds.empty()) {
+      if (has_ == Total::kPlain) append(phases_, at_.extend());
       for (const auto& round : schedule_.rounds) {
         append(phases_, at_.mod_down(1));
         append(phases_, at_.decompose());
@@ -141,7 +146,7 @@ class MapWork {
       }
       append(phases_, at_.mod_down(2));
     }
-    plain_ = extended_ = false;
+    has_ = Total::kNothing;
   }
 
   const LevelWork& at_;
@@ -150,8 +155,10 @@ class MapWork {
   bool cached_;
   std::size_t words_;  // of a weight in a limb
   Phases phases_;
-  Work encoded_;
-  bool plain_ = false, extended_ = false;  // what the present output has
+  std::set<int> expanded_;  // steps whose keys have been
+  enum class Total { kNothing, kPlain, kExtended };
+  Total has_ = Total::kNothing;  // the present output
+  int step_ = 0;                 // by which that is yet to be rotated
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "blindsight/base/parallel.h"
+#include "blindsight/ckks/map_schedule.h"
 
 namespace blindsight::compiler {
 
@@ -77,7 +78,7 @@ std::size_t program_bytes(const Program& program) {
 }
 
 /// Bytes that an operation takes besides its inputs and outputs.
-std::size_t temporary_bytes(const Program& program, const ckks::Context& largest, const Op& op) {
+std::size_t temporary_bytes(const Program& program, const ckks::Context& largest, const Op& op, bool packed_keys) {
   const ckks::Context& context = *largest.in_ring(op.ring);
   const std::size_t extended = extended_limbs(context, op.level);
   const std::size_t digits = context.digits(op.level);
@@ -85,19 +86,36 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
     return poly_bytes(context, op.level + 1) + (digits + 2) * poly_bytes(context, extended);
   if (op.kind != OpKind::kLinearMap) return 0;
   const Map& map = program.maps[op.operand];
-  std::set<std::pair<std::uint32_t, int>> babies;
-  for (const auto& term : map.plan.terms) babies.emplace(term.input, term.baby);
-  // Rotated inputs, inner sums made together, the total and a part of it over Q·P, and the digits of one polynomial.
-  std::set<std::pair<std::uint32_t, int>> giants;
-  for (const auto& term : map.plan.terms) giants.emplace(term.output, term.giant);
-  const std::size_t sums = std::min(giants.size(), ckks::kGroupsTogether);
-  const std::size_t polys = 2 * (babies.size() + sums + map.plan.outputs + 1) + digits;
-  // Weights encoded as they are used: a limb of each for every thread, and their coefficients.
-  std::size_t period = 0;
-  for (const auto& diagonal : map.diagonals) period = std::max<std::size_t>(period, diagonal.period());
-  const std::size_t weights = std::min(map.plan.terms.size(), ckks::kTermsTogether) * period;
+  const ckks::MapSchedule schedule(map.plan, map.diagonals, static_cast<std::uint32_t>(context.slots()));
+  std::set<std::pair<std::uint32_t, int>> factors;
+  std::set<std::uint32_t> inputs;
+  for (const auto& group : schedule.groups) {
+    for (const auto& term : group.terms) factors.emplace(term.input, term.baby);
+  }
+  for (const auto& [input, baby] : factors) {
+    if (baby != 0) inputs.insert(input);
+  }
+  std::size_t step_keys = 0;  // expanded for this map
+  for (const auto& [step, uses] : schedule.steps) step_keys += packed_keys && uses > 1 ? 1 : 0;
+  // Digits of the inputs, then one polynomial's; all inner sums; a part of the total; keys.
+  const std::size_t polys =
+      std::max(inputs.size() * digits, digits + 2 * step_keys * digits + 1) + 2 * schedule.groups.size();
+  // Of every thread: a limb of all baby steps, and of weights encoded as they are used. And the coefficients of those.
+  const auto threads = static_cast<std::size_t>(thread_count());
+  std::size_t most = 0, all = 0;
+  for (auto rest = std::span<const ckks::MapSchedule::Group>(schedule.groups); !rest.empty();) {
+    std::size_t terms = 0;
+    const std::size_t count = ckks::groups_together(rest, false);
+    for (const auto& group : rest.first(count)) terms += group.terms.size();
+    rest = rest.subspan(count);
+    most = std::max(most, terms);
+    all += terms;
+  }
+  constexpr std::size_t kScratchLimbs = 5, kCoefficient = 4;
   return polys * poly_bytes(context, extended) +
-         weights * (static_cast<std::size_t>(thread_count()) * sizeof(std::uint64_t) + 4);
+         threads * (limb_bytes(context) * (2 * factors.size() + kScratchLimbs) +
+                    most * schedule.period * sizeof(std::uint64_t)) +
+         all * schedule.period * kCoefficient;
 }
 
 /// Tables, indices of automorphisms, the process itself, and freed memory that is kept for the next use.
@@ -114,7 +132,7 @@ std::size_t standing_bytes(const Program& program, const ckks::Context& context)
   return bytes;
 }
 
-std::size_t working_bytes(const Program& program, const ckks::Context& context) {
+std::size_t working_bytes(const Program& program, const ckks::Context& context, bool packed_keys) {
   const std::size_t count = program.values();
   constexpr std::size_t kForever = std::numeric_limits<std::size_t>::max();
   std::vector<std::size_t> last_use(count, 0);
@@ -132,7 +150,7 @@ std::size_t working_bytes(const Program& program, const ckks::Context& context) 
   for (std::size_t i = 0; i < program.ops.size(); ++i) {
     const Op& op = program.ops[i];
     for (const std::uint32_t v : op.outputs) alive += bytes[v];
-    most = std::max(most, alive + temporary_bytes(program, context, op));
+    most = std::max(most, alive + temporary_bytes(program, context, op, packed_keys));
     const auto release = [&](std::uint32_t v) {
       if (last_use[v] != i) return;
       alive -= bytes[v];
@@ -185,7 +203,7 @@ MemoryPlan plan_memory(const Program& program, const ckks::Context& context, std
   plan.key_form = keys.expanded <= kSmallKeys ? ckks::KeyForm::kExpanded : ckks::KeyForm::kPacked;
   plan.keys = plan.key_form == ckks::KeyForm::kExpanded ? keys.expanded : keys.packed;
   plan.program = program_bytes(program);
-  plan.working = working_bytes(program, context);
+  plan.working = working_bytes(program, context, plan.key_form == ckks::KeyForm::kPacked);
   plan.kept.assign(program.ops.size(), false);
   if (budget != 0 && plan.key_form == ckks::KeyForm::kPacked && plan.total() > budget) {
     plan.release_keys = true;

@@ -323,11 +323,11 @@ namespace {
 
 /// Of a convolution's mix of operations in a ring of degree 2^log_n, in transforms of the largest.
 double typical_price(unsigned level, unsigned special, unsigned log_n, unsigned log_largest) {
-  constexpr double kHoisted = 16, kGiants = 16, kProducts = 200;
+  constexpr double kHoisted = 16, kGiants = 12, kKeys = 18, kProducts = 200;
   constexpr double kKeyMemory = 1.5;  // what a limb of a key is worth in transforms
   const LevelCost cost(level, special, log_n, log_largest);
   return kHoisted * cost.switch_one + kGiants * cost.giant + kProducts * cost.product + kProducts * cost.encode(1, 2) +
-         kKeyMemory * (kHoisted + kGiants) * cost.key_limbs;
+         kKeyMemory * kKeys * cost.key_limbs;
 }
 
 }  // namespace

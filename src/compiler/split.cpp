@@ -36,9 +36,8 @@ class Splitter {
 
   std::vector<Term> best() const {
     std::vector<Term> out = best_;
-    for (Term& term : out) {  // the shorter way round
+    for (Term& term : out) {
       if (term.baby > slots_ / 2) term.baby -= slots_;
-      if (term.giant > slots_ / 2) term.giant -= slots_;
     }
     std::sort(out.begin(), out.end(), [](const Term& a, const Term& b) {
       return std::tie(a.output, a.giant, a.input, a.baby) < std::tie(b.output, b.giant, b.input, b.baby);
@@ -55,11 +54,20 @@ class Splitter {
     all_.clear();
     for (const Term& term : terms_) {
       if (term.baby != 0) babies_.push_back(std::uint64_t{term.input} << 32 | static_cast<std::uint32_t>(term.baby));
-      if (term.giant != 0) giants_.push_back(std::uint64_t{term.output} << 32 | static_cast<std::uint32_t>(term.giant));
+      giants_.push_back(std::uint64_t{term.output} << 32 | static_cast<std::uint32_t>(term.giant));
     }
     KeySwitchCount count;
     count.babies = distinct(babies_);
-    count.giants = distinct(giants_);
+    distinct(giants_);
+    steps_.clear();
+    for (std::size_t i = 0; i < giants_.size(); ++i) {
+      const bool same_output = i > 0 && giants_[i] >> 32 == giants_[i - 1] >> 32;
+      const std::uint64_t step = same_output ? giants_[i] - giants_[i - 1] : giants_[i] & 0xffffffff;
+      if (step == 0) continue;
+      ++count.giants;
+      steps_.push_back(step);
+    }
+    count.steps = distinct(steps_);
     std::uint64_t last = ~std::uint64_t{0};
     for (const std::uint64_t b : babies_) {
       if (b >> 32 != last) ++count.hoisted_inputs;
@@ -67,7 +75,7 @@ class Splitter {
     }
     double cost = map_cost(price_, count, terms_.size(), 1);
     if (keys_.each > 0) {
-      for (const auto* list : {&babies_, &giants_}) {
+      for (const auto* list : {&babies_, &steps_}) {
         for (const std::uint64_t k : *list) all_.push_back(k & 0xffffffff);
       }
       distinct(all_);
@@ -88,7 +96,7 @@ class Splitter {
   const KeyPrice& keys_;
   std::vector<Term> terms_, best_;
   double best_cost_ = 0;
-  std::vector<std::uint64_t> babies_, giants_, all_;
+  std::vector<std::uint64_t> babies_, giants_, steps_, all_;
 };
 
 }  // namespace

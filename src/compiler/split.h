@@ -19,7 +19,8 @@ struct KeyPrice {
 
 /// Terms of a plan, one for each diagonal (by index), with the cheapest of the splits tried: by residues of all powers
 /// of two, by fields of bits, for short lists by small multiples of the rotations' common divisor too.
-/// `slots`: period of the tensors; every rotation is below it.
+/// `slots`: period of the tensors; every rotation is below it. Giant steps are in [0, slots), so that few differences
+/// between them are few keys; baby steps go the shorter way round.
 std::vector<ckks::LinearMapPlan::Term> split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots,
                                                        const LevelCost& price, const KeyPrice& keys = {});
 

@@ -96,9 +96,9 @@ Phases LevelWork::mod_up(std::size_t tasks) const {
 
 Phases LevelWork::decompose() const { return prepare() + mod_up(digits_ * extended_); }
 
-Phases LevelWork::inner_product(bool hoisted) const {
+Phases LevelWork::inner_product(bool hoisted, ckks::KeyForm key) const {
   Work work{.key_products = key_words(), .sums = real(2 * extended_ * n_)};
-  if (keys_ == ckks::KeyForm::kExpanded) {
+  if (key == ckks::KeyForm::kExpanded) {
     work.key_words = key_words();
   } else {
     work.unpacked = work.drawn = key_words() / 2;
@@ -106,6 +106,11 @@ Phases LevelWork::inner_product(bool hoisted) const {
   const double digit_words = key_words() / 2;
   if (hoisted && digit_words > kCacheWords) work.digit_words = digit_words;
   return {even(work, extended_)};
+}
+
+Phases LevelWork::expand_key() const {
+  if (keys_ == ckks::KeyForm::kExpanded) return {};
+  return {even({.unpacked = key_words() / 2, .drawn = key_words() / 2}, digits_ * extended_)};
 }
 
 Phases LevelWork::mod_down(std::size_t polys) const {
@@ -127,8 +132,14 @@ Phases LevelWork::extend() const { return {even({.passes = real(2 * limbs_ * n_)
 Phases LevelWork::add_extended() const { return {even({.passes = real(2 * extended_ * n_)}, 2 * extended_)}; }
 
 Phases LevelWork::rotate_hoisted() const {
+  Phases phases = baby();
+  phases.back().work.passes += real(limbs_ * n_);
+  return phases;
+}
+
+Phases LevelWork::baby() const {
   Phases phases = inner_product(true);
-  phases.back().work.passes += real(2 * extended_ * n_ + 2 * limbs_ * n_);  // automorphisms; P times the body, added
+  phases.back().work.passes += real(2 * extended_ * n_ + limbs_ * n_);  // automorphisms; P times the body added
   return phases;
 }
 
@@ -138,10 +149,10 @@ Phases LevelWork::add_rotated_hoisted() const {
   return phases;
 }
 
-Phases LevelWork::add_rotated() const {
+Phases LevelWork::add_rotated(ckks::KeyForm key) const {
   Phases phases = mod_down(1) + prepare();
   Phases last = mod_up(extended_);
-  last[0].work += total(inner_product(false));
+  last[0].work += total(inner_product(false, key));
   last[0].work.passes += real(5 * extended_ * n_);
   return phases + last;
 }

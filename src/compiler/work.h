@@ -24,7 +24,7 @@ struct Work {
   double unpacked = 0;         ///< read from packed keys, as many words
   double drawn = 0;            ///< made from seeds
   double digit_words = 0;      ///< of hoisted digits too many for a cache, read for every rotation
-  double weight_words = 0;     ///< read from weights that were encoded beforehand
+  double weight_words = 0;     ///< read from weights, which are too many for a cache
 
   Work& operator+=(const Work& other);
   friend Work operator+(Work a, const Work& b) { return a += b; }
@@ -48,21 +48,25 @@ class LevelWork {
   LevelWork(std::size_t n, unsigned level, unsigned special_limbs, ckks::KeyForm keys);
   Phases decompose() const;                  ///< ModUp of a polynomial: its digits over Q·P
   Phases mod_down(std::size_t polys) const;  ///< from Q·P to Q
-  Phases rotate_hoisted() const;             ///< digits to a ciphertext over Q·P: a baby step
+  Phases rotate_hoisted() const;             ///< digits to a ciphertext over Q·P
+  Phases baby() const;                       ///< the same where P times the body is at hand: a baby step
   Phases extend() const;                     ///< a ciphertext times P, over Q·P
   Phases add_extended() const;               ///< of two ciphertexts over Q·P
   Phases add_rotated_hoisted() const;        ///< digits to a ciphertext over Q·P, added to another: a fold
-  Phases add_rotated() const;                ///< a ciphertext over Q·P, rotated, added to another: a giant step
+  /// A ciphertext over Q·P, rotated, added to another: a giant step. With a key of whatever form, or an expanded one.
+  Phases add_rotated() const { return add_rotated(keys_); }
+  Phases add_rotated_expanded() const { return add_rotated(ckks::KeyForm::kExpanded); }
+  Phases expand_key() const;  ///< nothing where keys are expanded
   Phases relinearise() const;
-  Phases square() const;                     ///< without relinearisation
-  Phases rotate() const;                     ///< from Q to Q
-  Phases rotate_again() const;               ///< the same, of digits that are there
-  Phases inner_product(bool hoisted) const;  ///< digits with a key
-  Phases switch_ring() const;                ///< to this ring, from the one of twice the degree
-  Phases rescale() const;                    ///< to level − 1
-  Phases add_vector() const;                 ///< an encoded plaintext
-  Phases encode(std::size_t period) const;   ///< a plaintext of that period, over Q
-  Phases product(std::size_t words) const;   ///< of a ciphertext over Q·P and a weight at hand, `words` words a limb
+  Phases square() const;        ///< without relinearisation
+  Phases rotate() const;        ///< from Q to Q
+  Phases rotate_again() const;  ///< the same, of digits that are there
+  Phases inner_product(bool hoisted) const { return inner_product(hoisted, keys_); }  ///< digits with a key
+  Phases switch_ring() const;               ///< to this ring, from the one of twice the degree
+  Phases rescale() const;                   ///< to level − 1
+  Phases add_vector() const;                ///< an encoded plaintext
+  Phases encode(std::size_t period) const;  ///< a plaintext of that period, over Q
+  Phases product(std::size_t words) const;  ///< of a ciphertext over Q·P and a weight at hand, `words` words a limb
   Phases plain_product(std::size_t words) const;
   std::size_t limbs() const { return limbs_; }
   std::size_t extended() const { return extended_; }
@@ -71,6 +75,8 @@ class LevelWork {
   double key_words() const;
 
  private:
+  Phases add_rotated(ckks::KeyForm key) const;
+  Phases inner_product(bool hoisted, ckks::KeyForm key) const;
   Phases finish_rotation() const;
   std::size_t digit_size(std::size_t digit) const;
   Work convert(std::size_t from, std::size_t to) const;
