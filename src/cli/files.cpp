@@ -40,6 +40,8 @@ void make_directory(const fs::path& directory) {
   }
 }
 
+fs::path file_of(const fs::path& given, const char* name) { return fs::is_directory(given) ? given / name : given; }
+
 compiler::Manifest load_manifest(const fs::path& file) {
   return compiler::read_manifest(read_file(file, kMaxManifest));
 }

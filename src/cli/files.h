@@ -22,6 +22,9 @@ inline constexpr const char* kPlanFile = "plan.bs";
 /// Makes the directory and its parents. Throws IoError.
 void make_directory(const std::filesystem::path& directory);
 
+/// The file of that name in a folder, where `given` is one; else `given`.
+std::filesystem::path file_of(const std::filesystem::path& given, const char* name);
+
 /// Reads a manifest; messages name the file.
 compiler::Manifest load_manifest(const std::filesystem::path& file);
 

@@ -56,17 +56,28 @@ void print_summary(const Options& options, std::size_t images, std::size_t bytes
              images == 1 ? "" : "s", human_bytes(static_cast<double>(bytes)), human_ms(each_ms), peak);
 }
 
+/// What a memory budget leaves to the program beside its images: while they are read, they are there as the file has
+/// them too.
+std::uint64_t beside(std::uint64_t budget, const fs::path& images) {
+  if (budget == 0) return 0;
+  std::error_code unreadable;  // which reading it will say
+  const std::uintmax_t file = fs::file_size(images, unreadable);
+  const std::uint64_t taken = unreadable ? 0 : std::min<std::uint64_t>(budget - 1, 2 * file);
+  return budget - taken;
+}
+
 void infer(const Options& options) {
   if (options.profile == "-" && options.trace == "-") {
     throw InvalidArgument("--profile and --trace both to stdout: name a file for one of them");
   }
-  auto plan = std::make_shared<const compiler::Plan>(compiler::read_plan(read_file(options.plan)));
+  auto plan = std::make_shared<const compiler::Plan>(compiler::read_plan(read_file(file_of(options.plan, kPlanFile))));
   const auto context = ckks::Context::create(plan->program.parameters);
-  compiler::MemoryPlan memory = compiler::plan_memory(plan->program, *context, options.memory_budget);
-  const ckks::EvaluationKeys keys = ckks::load_evaluation_keys(options.keys, memory.key_form);
+  compiler::MemoryPlan memory =
+      compiler::plan_memory(plan->program, *context, beside(options.memory_budget, options.input));
+  const ckks::EvaluationKeys keys = ckks::load_evaluation_keys(file_of(options.keys, kEvaluationKeysFile), memory.key_form);
   ckks::require_same_context(*context, *keys.context, "the evaluation keys");
   ckks::require_keys(keys, plan->program.keys);
-  const Bytes input_file = read_file(options.input);
+  Bytes input_file = read_file(options.input);
   if (ckks::kind_of(input_file) == ckks::Kind::kPartsInput) {
     if (!options.profile.empty() || !options.trace.empty()) {
       throw InvalidArgument("--profile and --trace are for images in one piece");
@@ -86,6 +97,7 @@ void infer(const Options& options) {
                           "encrypt them with its own manifest");
   }
   const auto inputs = ckks::read_input_file(input_file, *context, options.input.string());
+  input_file = {};
   const std::size_t each = plan->program.input_ciphertexts();
   const std::size_t images = images_in(inputs.size(), each, options.input.string());
   const runtime::Executor executor(context, {plan, &plan->program}, std::move(memory));
@@ -126,8 +138,8 @@ void add_infer(CLI::App& app, Globals& globals) {
                                   "  blindsight infer mnist/plan.bs --eval-keys keys/eval.keys digit.ct -o result.ct\n"
                                   "  blindsight infer net/plan.bs --eval-keys keys/eval.keys x.ct -o y.ct "
                                   "--memory-budget 3G --profile times.json --trace trace.json");
-  command->add_option("PLAN", options->plan, "The model's plan.bs")->required();
-  command->add_option("--eval-keys", options->keys, "The client's eval.keys")->required();
+  command->add_option("PLAN", options->plan, "The model's plan.bs, or the folder that compile wrote")->required();
+  command->add_option("--eval-keys", options->keys, "The client's eval.keys, or a folder that holds it")->required();
   command->add_option("INPUT", options->input, "What encrypt wrote")->required();
   command->add_option("-o,--output", options->output, "File for the encrypted results")->required();
   command->add_option("--profile", options->profile,

@@ -31,7 +31,7 @@ void write_secret(const fs::path& file, const ckks::SecretKey& secret) {
 }
 
 void keygen(const Options& options) {
-  const compiler::Manifest manifest = load_manifest(options.manifest);
+  const compiler::Manifest manifest = load_manifest(file_of(options.manifest, kManifestFile));
   const fs::path secret_file = options.output / kSecretKeyFile;
   if (!options.force && fs::exists(secret_file)) {
     throw InvalidArgument(secret_file.string() +
@@ -56,8 +56,8 @@ void keygen(const Options& options) {
 void add_keygen(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(app, globals, "keygen", "Make a secret key and the evaluation keys for a model",
-                                  "  blindsight keygen mnist/manifest.bs -o keys");
-  command->add_option("MANIFEST", options->manifest, "The model's manifest.bs")->required();
+                                  "  blindsight keygen mnist -o keys");
+  command->add_option("MANIFEST", options->manifest, "The model's manifest.bs, or the folder that compile wrote")->required();
   command->add_option("-o,--output", options->output, "Folder for secret.key, eval.keys and a copy of the manifest")
       ->required();
   command->add_flag("--force", options->force, "Replace a secret key that is there");

@@ -118,7 +118,7 @@ TEST_F(ChunkedRun, SeparateProcessesGiveTheLogitsOfOne) {
     return result;
   };
   succeed({"compile", kChunks, "-o", pictures / "net"});
-  succeed({"keygen", pictures / "net/manifest.bs", "-o", pictures / "keys"});
+  succeed({"keygen", pictures / "net", "-o", pictures / "keys"});
   const std::vector<std::string> how{
       "--chunks", "feature", "--resize", pictures / "half.png", pictures / "flat.png", pictures / "colour.png"};
   std::vector<std::string> encrypt{"encrypt", "--keys", pictures / "keys", "-o", pictures / "x.ct"};

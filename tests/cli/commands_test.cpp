@@ -131,7 +131,7 @@ TEST_F(Commands, TakesThePredictedMemory) {
   ASSERT_EQ(compiled.status, 0) << compiled.err;
   const double predicted = json::parse(compiled.out)["bytes"]["server_memory"].get<double>() / 1e6;
   const Result inferred = program(
-      {"infer", path("model/plan.bs"), "--eval-keys", path("keys/eval.keys"), path("x.ct"), "-o", path("measured.ct")});
+      {"infer", path("model"), "--eval-keys", path("keys"), path("x.ct"), "-o", path("measured.ct")});
   ASSERT_EQ(inferred.status, 0) << inferred.err;
   const std::string before = "peak memory ";
   const std::size_t at = inferred.out.find(before);
