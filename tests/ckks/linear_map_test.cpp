@@ -171,6 +171,43 @@ TEST_P(LinearMapTest, EveryPeriod) {
 }
 
 // The error is what the noise model says, not only below a bound: for programs' margins rest on it.
+// Keys of a higher level, packed (the step that is taken three times is expanded for the map, the others never are) and
+// expanded: the same words.
+TEST_P(LinearMapTest, PackedKeysServeAsExpandedOnesDo) {
+  const Bench b(GetParam());
+  const ParametersLiteral& literal = b.context->literal();
+  const auto slots = static_cast<std::uint32_t>(b.context->slots());
+  const unsigned level = 0;
+  unsigned top = b.context->max_level();
+  while (literal.special_limbs_at(top) != literal.special_limbs_at(level)) --top;
+  Case c;
+  for (const int giant : {0, 64, 128, 192, 1000}) {
+    for (int baby = 0; baby < 3; ++baby) {
+      c.plan.terms.push_back({0, 0, baby, giant, static_cast<std::uint32_t>(c.diagonals.size())});
+      c.diagonals.emplace_back(b.values(100 + c.diagonals.size()));
+    }
+  }
+  EXPECT_EQ(rotations_of(c.plan, slots), (std::vector<int>{1, 2, 64, 808}));
+  KeyRequest request;
+  for (const int k : rotations_of(c.plan, slots)) request.want_rotation(literal, k, top);
+  const EvaluationKeys packed = make_evaluation_keys(b.secret, request, KeyForm::kPacked);
+  EvaluationKeys expanded = packed;
+  for (auto& [id, key] : expanded.galois) {
+    EXPECT_TRUE(key.packed);
+    key = expand(key, *b.context);
+  }
+  const auto x = b.values(1);
+  const Ciphertext input = b.encrypt(x, std::exp2(20), level);
+  const Ciphertext* const inputs[] = {&input};
+  const LinearMap map(b.encoder, c.plan, c.diagonals, {std::exp2(10)}, level, true);
+  const auto one = map.apply(b.evaluator, inputs, packed), other = map.apply(b.evaluator, inputs, expanded);
+  for (std::size_t p = 0; p < 2; ++p) {
+    EXPECT_TRUE(std::ranges::equal(one[0].parts[p].words(), other[0].parts[p].words()));
+  }
+  const double bound = 14 * std::sqrt(variance(b, c, {x}, input.scale, std::exp2(10), level));
+  EXPECT_LE(largest_difference(b.decrypt(one[0]), evaluate(c.plan, c.diagonals, {x})[0]), bound);
+}
+
 TEST(LinearMap, ErrorIsAsPredicted) {
   const Bench b(parameter_sets()[4]);
   const auto slots = b.context->slots();
