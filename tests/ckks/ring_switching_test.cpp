@@ -150,25 +150,25 @@ TEST_F(RingSwitching, KeysOfAllRingsTravel) {
   ByteReader in(out.bytes(), "request");
   EXPECT_EQ(read_key_request(in, *context), request);
 
-  const auto path = std::filesystem::path(testing::TempDir()) / "rings.keys";
-  const std::size_t bytes = save_new_evaluation_keys(path, secret, request);
-  EXPECT_EQ(bytes, std::filesystem::file_size(path));
+  const TemporaryFile file;
+  const std::size_t bytes = save_new_evaluation_keys(file.path(), secret, request);
+  EXPECT_EQ(bytes, std::filesystem::file_size(file.path()));
   EXPECT_EQ(bytes, evaluation_key_bytes(*context, request));
   const SecretKey again = read_secret_key_file(write_secret_key_file(secret));
   for (const KeyForm form : {KeyForm::kExpanded, KeyForm::kPacked}) {
-    const EvaluationKeys keys = load_evaluation_keys(path, form);
+    const EvaluationKeys keys = load_evaluation_keys(file.path(), form);
     require_keys(keys, request);
-    EXPECT_EQ(write_evaluation_keys_file(keys), read_file(path));
+    EXPECT_EQ(write_evaluation_keys_file(keys), read_file(file.path()));
     const auto values = random_values(context->slots(), 4);
     const Ciphertext x = middle.evaluator.switch_ring(encrypt(values, 2), keys.smaller[0]);
     expect_close(middle.encoder.decode(decrypt(*again.smaller(), x)), means(values), bound(2, 1));
   }
-  const Bytes file = read_file(path);
-  for (const std::size_t cut : {std::size_t{100}, file.size() / 2, file.size() - 1}) {
-    EXPECT_THROW(read_evaluation_keys_file(std::span(file).first(cut)), FormatError);
+  const Bytes whole = read_file(file.path());
+  for (const std::size_t cut : {std::size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    EXPECT_THROW(read_evaluation_keys_file(std::span(whole).first(cut)), FormatError);
   }
   request.in_ring(2).want_rotation(small.context->literal(), 9, 0);
-  EXPECT_THROW(require_keys(load_evaluation_keys(path, KeyForm::kPacked), request), KeyMismatch);
+  EXPECT_THROW(require_keys(load_evaluation_keys(file.path(), KeyForm::kPacked), request), KeyMismatch);
 }
 
 }  // namespace

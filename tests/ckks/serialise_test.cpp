@@ -1,10 +1,7 @@
 #include "blindsight/ckks/serialise.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <functional>
 #include <limits>
 
@@ -117,21 +114,6 @@ TEST(Serialise, EvaluationKeysComeBackWithTheirSeededHalves) {
     }
   }
 }
-
-/// A path that is gone with its file in the end.
-class TemporaryFile {
- public:
-  TemporaryFile() {
-    const int file = ::mkstemp(path_.data());
-    EXPECT_GE(file, 0);
-    ::close(file);
-  }
-  ~TemporaryFile() { std::filesystem::remove(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = (std::filesystem::temp_directory_path() / "blindsight-keys-test.XXXXXX").string();
-};
 
 // Keys made straight into a file and read from it in place: the same format, and they work.
 TEST(Serialise, KeysByWayOfAFile) {

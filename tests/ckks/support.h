@@ -2,10 +2,13 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <ostream>
@@ -164,5 +167,20 @@ inline void expect_close(std::span<const double> got, std::span<const double> ex
   EXPECT_LE(error, bound);
   EXPECT_GT(error, 0);
 }
+
+/// A path that is gone with its file in the end.
+class TemporaryFile {
+ public:
+  TemporaryFile() {
+    const int file = ::mkstemp(path_.data());
+    EXPECT_GE(file, 0);
+    ::close(file);
+  }
+  ~TemporaryFile() { std::filesystem::remove(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "blindsight-keys-test.XXXXXX").string();
+};
 
 }  // namespace blindsight::ckks

@@ -58,7 +58,7 @@ void expect_trace(const Bytes& text) {
   }
   EXPECT_EQ(threads.size(), 6u);  // layers and operations of three images
   EXPECT_GT(sums["operations"], 0);
-  EXPECT_NEAR(sums["layers"], sums["operations"], 0.05 * sums["layers"]);
+  EXPECT_GE(sums["layers"], sums["operations"] - 1);  // a layer is as long as its operations, pauses included
 }
 
 TEST_F(Commands, FourProcessesGiveTheLabelsOfOne) {
@@ -130,8 +130,8 @@ TEST_F(Commands, TakesThePredictedMemory) {
   const Result compiled = program({"compile", kModel, "-o", path("measured"), "--json"});
   ASSERT_EQ(compiled.status, 0) << compiled.err;
   const double predicted = json::parse(compiled.out)["bytes"]["server_memory"].get<double>() / 1e6;
-  const Result inferred = program(
-      {"infer", path("model"), "--eval-keys", path("keys"), path("x.ct"), "-o", path("measured.ct")});
+  const Result inferred =
+      program({"infer", path("model"), "--eval-keys", path("keys"), path("x.ct"), "-o", path("measured.ct")});
   ASSERT_EQ(inferred.status, 0) << inferred.err;
   const std::string before = "peak memory ";
   const std::size_t at = inferred.out.find(before);
