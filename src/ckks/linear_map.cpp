@@ -10,7 +10,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 #include <utility>
 
 #include "blindsight/base/error.h"
@@ -25,6 +24,7 @@ namespace {
 
 using Words = ring::AlignedVector<std::uint64_t>;
 using Group = MapSchedule::Group;
+using Factor = MapSchedule::Factor;
 
 /// Words of packed baby steps that the groups take in turn: they stay in the L2 cache of a core meanwhile.
 constexpr std::size_t kPackedWords = std::size_t{3} << 14;
@@ -132,14 +132,6 @@ class Application {
     }
   }
 
-  /// A ciphertext that is multiplied with weights: an input as it is, or rotated and over Q_level·P.
-  struct Factor {
-    std::uint32_t input;
-    bool extended;
-    int baby;
-    const KeySwitchKey* key;  ///< null where nothing is rotated
-    auto id() const { return std::tuple(extended, input, baby); }
-  };
   /// Groups whose weights are at hand at the same time.
   struct Batch {
     std::size_t first, count;        ///< groups
@@ -153,38 +145,30 @@ class Application {
 
   /// All inner sums, limb by limb: the baby steps of a limb are used up while they are in a cache.
   void make_sums() {
-    const std::span<const Group> groups = schedule_.groups;
-    std::map<std::tuple<bool, std::uint32_t, int>, std::size_t> place;
     bool extended = false;
-    sums_.resize(groups.size());
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      prepare(sums_[g], groups[g].extended);
-      extended |= groups[g].extended;
-      for (const auto& term : groups[g].terms) {
-        const bool rotated = groups[g].extended && term.baby != 0;
-        Factor factor{term.input, groups[g].extended, term.baby,
-                      rotated ? &evaluator_.rotation_key(keys_, term.baby, level_) : nullptr};
-        const auto [entry, added] = place.try_emplace(factor.id(), factors_.size());
-        if (added) factors_.push_back(factor);
-      }
+    sums_.resize(schedule_.groups.size());
+    for (std::size_t g = 0; g < sums_.size(); ++g) {
+      prepare(sums_[g], schedule_.groups[g].extended);
+      extended |= schedule_.groups[g].extended;
     }
     hoisted_.resize(inputs_.size());
-    for (const Factor& factor : factors_) {
+    for (const Factor& factor : schedule_.factors) {
+      keys_of_factors_.push_back(factor.rotated() ? &evaluator_.rotation_key(keys_, factor.baby, level_) : nullptr);
       if (factor.extended) extended_inputs_.insert(factor.input);
       Hoisted& hoisted = hoisted_[factor.input];
-      if (factor.key != nullptr && hoisted.source == nullptr) hoisted = evaluator_.hoist(*inputs_[factor.input]);
+      if (factor.rotated() && hoisted.source == nullptr) hoisted = evaluator_.hoist(*inputs_[factor.input]);
     }
-    for (std::size_t first = 0; first < groups.size(); first += batches_.back().count) {
+    for (const auto groups : batches_of(schedule_.groups, cached_ != nullptr)) {
       Batch& batch = batches_.emplace_back();
-      batch.first = first;
-      batch.count = groups_together(groups.subspan(first), cached_ != nullptr);
+      batch.first = uses_.size();
+      batch.count = groups.size();
       std::map<std::uint32_t, std::size_t> position;
-      for (const Group& group : groups.subspan(first, batch.count)) {
+      for (const Group& group : groups) {
         auto& uses = uses_.emplace_back();
         for (const auto& term : group.terms) {
           const auto [entry, added] = position.try_emplace(term.weight, batch.ids.size());
           if (added) batch.ids.push_back(term.weight);
-          uses.push_back({place.at({group.extended, term.input, term.baby}), entry->second});
+          uses.push_back({term.factor, entry->second});
         }
       }
       if (cached_ == nullptr) {
@@ -241,14 +225,14 @@ class Application {
     for (const std::uint32_t i : extended_inputs_) {
       if (l <= level_) evaluator_.times_p(body(i), inputs_[i]->parts[0].limb(l), level_, l);
     }
-    for (std::size_t f = 0; f < factors_.size(); ++f) {
-      const Factor& factor = factors_[f];
+    for (std::size_t f = 0; f < schedule_.factors.size(); ++f) {
+      const Factor& factor = schedule_.factors[f];
       if (!present(factor, l)) continue;
       const Ciphertext& input = *inputs_[factor.input];
       const std::uint64_t* source[] = {halves[0], halves[1]};
-      if (factor.key != nullptr) {
-        evaluator_.rotate_extended_limb(halves, hoisted_[factor.input], factor.baby, *factor.key, l, body(factor.input),
-                                        sums);
+      if (factor.rotated()) {
+        evaluator_.rotate_extended_limb(halves, hoisted_[factor.input], factor.baby, *keys_of_factors_[f], l,
+                                        body(factor.input), sums);
       } else if (factor.extended) {
         source[0] = body(factor.input);
         evaluator_.times_p(halves[1], input.parts[1].limb(l), level_, l);
@@ -260,14 +244,14 @@ class Application {
   }
 
   /// P times an input is 0 modulo P.
-  bool present(const Factor& factor, std::size_t l) const { return l <= level_ || factor.key != nullptr; }
+  bool present(const Factor& factor, std::size_t l) const { return l <= level_ || factor.rotated(); }
 
   void sum_limb(std::size_t l) {
-    std::vector<std::size_t> place(factors_.size());
+    std::vector<std::size_t> place(schedule_.factors.size());
     std::size_t size = 0;
-    for (std::size_t f = 0; f < factors_.size(); ++f) {
+    for (std::size_t f = 0; f < schedule_.factors.size(); ++f) {
       place[f] = size;
-      if (present(factors_[f], l)) size += 2 * context_.n() + kGap;
+      if (present(schedule_.factors[f], l)) size += 2 * context_.n() + kGap;
     }
     Words packed = packed_pool_.take(), scratch = scratch_pool_.take();
     packed.resize(std::max(packed.size(), size));
@@ -289,13 +273,13 @@ class Application {
     std::vector<Operands> operands(batch.count);
     for (std::size_t g = 0; g < batch.count; ++g) {
       for (const Use& use : uses_[batch.first + g]) {
-        if (!present(factors_[use.factor], l)) continue;
+        if (!present(schedule_.factors[use.factor], l)) continue;
         operands[g].packed.push_back(packed + place[use.factor]);
         operands[g].weight.push_back(weights[use.weight]);
       }
     }
     const std::size_t n = context_.n(), half_runs = n / 2 / ring::kPackedRun;
-    const std::size_t block = std::clamp<std::size_t>(kPackedWords / (factors_.size() * kEnds), 1, half_runs);
+    const std::size_t block = std::clamp<std::size_t>(kPackedWords / (schedule_.factors.size() * kEnds), 1, half_runs);
     const ring::Modulus& q = context_.extended_basis(level_)->modulus(l);
     for (std::size_t run = 0; run < half_runs; run += block) {
       const std::size_t runs = std::min(block, half_runs - run);
@@ -310,8 +294,8 @@ class Application {
         for (const std::uint64_t*& at : of.packed) at += runs * kEnds;
         // A share of what the next block reads.
         const std::size_t next = run + runs, count = std::min(block, half_runs - next) * kEnds;
-        for (std::size_t f = g; f < factors_.size(); f += batch.count) {
-          if (present(factors_[f], l)) prefetch(packed + place[f] + next * kEnds, count);
+        for (std::size_t f = g; f < schedule_.factors.size(); f += batch.count) {
+          if (present(schedule_.factors[f], l)) prefetch(packed + place[f] + next * kEnds, count);
         }
       }
     }
@@ -389,7 +373,7 @@ class Application {
   double scale_;
   std::size_t words_;  // of a weight in a limb; each stands for 2^log_run_
   unsigned log_run_;
-  std::vector<Factor> factors_;
+  std::vector<const KeySwitchKey*> keys_of_factors_;  // null where nothing is rotated
   std::set<std::uint32_t> extended_inputs_;
   std::vector<Hoisted> hoisted_;  // by input
   std::vector<Batch> batches_;

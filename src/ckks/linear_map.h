@@ -71,8 +71,8 @@ struct LinearMapPlan {
 /// in (-slots, slots), not 0, ascending.
 std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots);
 
-/// Inner sums that are made together, and how many terms where their weights are yet to be encoded: a limb of the baby
-/// steps is read once for all of them. What a map takes in memory depends on both.
+/// Inner sums that are made together, a block of a limb's baby steps after the other; and how many terms where their
+/// weights are yet to be encoded, all of a limb at a time. What a map takes in memory depends on both.
 inline constexpr std::size_t kGroupsTogether = 8, kTermsTogether = 64;
 
 /// A plan with its weights: encoded beforehand (`cache`), or encoded as they are needed.

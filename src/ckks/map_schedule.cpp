@@ -63,16 +63,21 @@ void require_valid(const LinearMapPlan& plan, std::span<const Diagonal> diagonal
 }  // namespace
 
 MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots)
-    : babies(plan.inputs), rounds(fold_rounds(plan.folds, slots)) {
+    : rounds(fold_rounds(plan.folds, slots)) {
   require_valid(plan, diagonals, slots);
   std::vector<const LinearMapPlan::Term*> sorted;
-  for (const auto& term : plan.terms) sorted.push_back(&term);
+  std::map<std::pair<std::uint32_t, int>, bool> extended;  // by output and giant
+  for (const auto& term : plan.terms) {
+    sorted.push_back(&term);
+    extended[{term.output, wrapped(term.giant, slots)}] |= wrapped(term.baby, slots) != 0;
+  }
   const auto key = [slots](const LinearMapPlan::Term& t) {
     return std::tuple(t.output, -wrapped(t.giant, slots), t.input, wrapped(t.baby, slots));
   };
   std::stable_sort(sorted.begin(), sorted.end(), [&](auto* a, auto* b) { return key(*a) < key(*b); });
 
   std::map<Weight, std::uint32_t> index;
+  std::map<std::tuple<bool, std::uint32_t, int>, std::uint32_t> place;  // of a factor
   int giant_of_group = 0;
   for (const LinearMapPlan::Term* term : sorted) {
     const int giant = wrapped(term->giant, slots), baby = wrapped(term->baby, slots);
@@ -84,11 +89,14 @@ MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> di
     const bool same_output = !groups.empty() && groups.back().output == term->output;
     if (!same_output || giant_of_group != giant) {
       if (same_output) groups.back().step = giant_of_group - giant;
-      groups.push_back({term->output, giant, false, {}});
+      groups.push_back({term->output, giant, extended.at({term->output, giant}), {}});
       giant_of_group = giant;
     }
-    groups.back().terms.push_back({term->input, baby, entry->second});
-    groups.back().extended |= baby != 0;
+    const Factor factor{term->input, baby, groups.back().extended};
+    const auto [at, first] =
+        place.try_emplace({factor.extended, factor.input, baby}, static_cast<std::uint32_t>(factors.size()));
+    if (first) factors.push_back(factor);
+    groups.back().terms.push_back({at->second, entry->second});
   }
 
   for (const Group& group : groups) {
@@ -100,20 +108,23 @@ MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> di
       throw InvalidArgument(std::to_string(group.terms.size()) + " terms of one giant step: at most " +
                             std::to_string(kMaxTerms));
     }
-    if (!group.extended) continue;
     for (const Term& term : group.terms) {
-      babies[term.input].insert(term.baby);
-      if (term.baby != 0) weight_special[term.weight] = 1;
+      if (factors[term.factor].rotated()) weight_special[term.weight] = 1;
     }
   }
 }
 
-std::size_t groups_together(std::span<const MapSchedule::Group> groups, bool weights_cached) {
+std::vector<std::span<const MapSchedule::Group>> batches_of(std::span<const MapSchedule::Group> groups,
+                                                            bool weights_cached) {
   const std::size_t most = weights_cached ? std::numeric_limits<std::size_t>::max() : kTermsTogether;
-  std::size_t count = 1, terms = groups[0].terms.size();
-  while (count < std::min(kGroupsTogether, groups.size()) && terms + groups[count].terms.size() <= most)
-    terms += groups[count++].terms.size();
-  return count;
+  std::vector<std::span<const MapSchedule::Group>> batches;
+  for (auto rest = groups; !rest.empty(); rest = rest.subspan(batches.back().size())) {
+    std::size_t count = 1, terms = rest[0].terms.size();
+    while (count < std::min(kGroupsTogether, rest.size()) && terms + rest[count].terms.size() <= most)
+      terms += rest[count++].terms.size();
+    batches.push_back(rest.first(count));
+  }
+  return batches;
 }
 
 std::vector<int> steps_between(const std::set<int>& giants) {

@@ -19,10 +19,15 @@ struct Weight {
 };
 
 struct MapSchedule {
-  struct Term {
+  /// A ciphertext that is multiplied with weights: an input as it is, or times P over Q_level·P, rotated or not.
+  struct Factor {
     std::uint32_t input;
     int baby;  ///< in [0, slots)
-    std::uint32_t weight;
+    bool extended;
+    bool rotated() const { return extended && baby != 0; }  ///< else it is 0 modulo P
+  };
+  struct Term {
+    std::uint32_t factor, weight;
   };
   struct Group {
     std::uint32_t output;
@@ -33,10 +38,10 @@ struct MapSchedule {
   /// By output, then giant step, the largest first: Σ_g rot_g(sum_g) as a Horner scheme, whose steps are the
   /// differences of neighbours, in a grid all the same.
   std::vector<Group> groups;
+  std::vector<Factor> factors;       ///< different ones
   std::map<int, std::size_t> steps;  ///< how often each is taken; without 0
   std::vector<Weight> weights;
   std::vector<std::uint8_t> weight_special;  ///< by weight: 1 where its limbs modulo P are read
-  std::vector<std::set<int>> babies;         ///< by input: the baby steps that extended groups read
   std::size_t period = 0;                    ///< longest of the diagonals'
   std::vector<std::vector<int>> rounds;      ///< folds, two at a time: f and g as the rotations f, g and f + g
 
@@ -47,7 +52,8 @@ struct MapSchedule {
 /// The steps between giant steps, which are in [0, slots), ascending: of each to the one before it, of the first to 0.
 std::vector<int> steps_between(const std::set<int>& giants);
 
-/// How many of the first groups have their inner sums made together.
-std::size_t groups_together(std::span<const MapSchedule::Group> groups, bool weights_cached);
+/// The groups, a few at a time: those whose weights are at hand together.
+std::vector<std::span<const MapSchedule::Group>> batches_of(std::span<const MapSchedule::Group> groups,
+                                                            bool weights_cached);
 
 }  // namespace blindsight::ckks

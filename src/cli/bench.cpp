@@ -77,9 +77,9 @@ void run_bench(const Options& options) {
   }
   bench_ntt(bench);
   bench_scheme(bench);
-  for (const std::string& model : options.models) bench_model(bench, model);
-  for (const std::string& name : options.models.empty() ? zoo_names() : std::vector<std::string>{}) {
-    if (bench.wants("infer/" + name)) bench_model(bench, name);  // a network is not read in vain
+  const bool zoo = options.models.empty();
+  for (const std::string& model : zoo ? zoo_names() : options.models) {
+    if (!zoo || bench.wants("infer/" + model)) bench_model(bench, model);  // a network of the zoo is not read in vain
   }
   if (options.json.empty()) return;
   write_json(options.json, {{"processor", processor()},

@@ -74,7 +74,8 @@ void infer(const Options& options) {
   const auto context = ckks::Context::create(plan->program.parameters);
   compiler::MemoryPlan memory =
       compiler::plan_memory(plan->program, *context, beside(options.memory_budget, options.input));
-  const ckks::EvaluationKeys keys = ckks::load_evaluation_keys(file_of(options.keys, kEvaluationKeysFile), memory.key_form);
+  const ckks::EvaluationKeys keys =
+      ckks::load_evaluation_keys(file_of(options.keys, kEvaluationKeysFile), memory.key_form);
   ckks::require_same_context(*context, *keys.context, "the evaluation keys");
   ckks::require_keys(keys, plan->program.keys);
   Bytes input_file = read_file(options.input);

@@ -57,7 +57,8 @@ void add_keygen(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(app, globals, "keygen", "Make a secret key and the evaluation keys for a model",
                                   "  blindsight keygen mnist -o keys");
-  command->add_option("MANIFEST", options->manifest, "The model's manifest.bs, or the folder that compile wrote")->required();
+  command->add_option("MANIFEST", options->manifest, "The model's manifest.bs, or the folder that compile wrote")
+      ->required();
   command->add_option("-o,--output", options->output, "Folder for secret.key, eval.keys and a copy of the manifest")
       ->required();
   command->add_flag("--force", options->force, "Replace a secret key that is there");

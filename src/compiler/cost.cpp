@@ -20,8 +20,8 @@ LevelCost::LevelCost(unsigned level, unsigned special_limbs, unsigned log_n, uns
   decompose = price(work.decompose());
   mod_down = price(work.mod_down(1));
   switch_one = price(work.baby());
-  product = price(work.product(0));
-  plain_product = price(work.plain_product(0));
+  product = price(work.product());
+  plain_product = price(work.plain_product());
   const double words = 2 * static_cast<double>(work.extended() * n);
   inner_sum = nanoseconds(Work{.sums = words}, rates) / transform;
   lay_out = nanoseconds(Work{.packed = words}, rates) / transform;

@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 #include <span>
-#include <tuple>
 
 #include "blindsight/ckks/map_schedule.h"
 #include "blindsight/ckks/map_weights.h"
@@ -65,7 +64,6 @@ class MapWork {
 
   /// Baby steps, weights and products: one loop over the limbs.
   void sums() {
-    std::set<std::tuple<bool, std::uint32_t, int>> factors;
     std::map<std::uint32_t, bool> inputs;  // of extended sums, and whether they are rotated
     bool extended = false;
     Work work;
@@ -74,33 +72,37 @@ class MapWork {
       extended |= group.extended;
       std::size_t limbs = 0;  // of all its terms
       for (const auto& term : group.terms) {
-        factors.emplace(group.extended, term.input, term.baby);
-        if (group.extended) inputs[term.input] |= term.baby != 0;
-        limbs += at_.limbs() + (group.extended && term.baby != 0 ? special : 0);
+        limbs += at_.limbs() + (schedule_.factors[term.factor].rotated() ? special : 0);
       }
       work.weight_products += real(2 * limbs * at_.n());
       work.weight_words += real(limbs * words_);  // from memory even where they were written a moment ago
       work.sums += real(2 * (group.extended ? at_.extended() : at_.limbs()) * at_.n());
     }
+    for (const auto& factor : schedule_.factors) {
+      work.packed += real(2 * (at_.limbs() + (factor.rotated() ? special : 0)) * at_.n());
+      if (!factor.extended) continue;
+      inputs[factor.input] |= factor.rotated();
+      work += factor.rotated() ? total(at_.baby()) : Work{.passes = real(at_.limbs() * at_.n())};
+    }
     for (const auto& [input, rotated] : inputs) {
       work.passes += real(at_.limbs() * at_.n());  // P times the body
       if (rotated) append(phases_, at_.decompose());
     }
-    for (const auto& [is_extended, input, baby] : factors) {
-      work.packed += real(2 * (at_.limbs() + (is_extended && baby != 0 ? special : 0)) * at_.n());
-      if (!is_extended) continue;
-      work += baby != 0 ? total(at_.baby()) : Work{.passes = real(at_.limbs() * at_.n())};
-    }
-    for (auto rest = std::span(schedule_.groups); !rest.empty() && !cached_;) {
-      const auto batch = rest.first(ckks::groups_together(rest, false));
-      rest = rest.subspan(batch.size());
+    if (!cached_) work += encode_all();
+    phases_.push_back(loop(work, extended ? at_.extended() : at_.limbs()));
+  }
+
+  /// Weights of several groups are written at a time, one that they share once.
+  Work encode_all() {
+    Work work;
+    for (const auto batch : ckks::batches_of(schedule_.groups, false)) {
       std::set<std::uint32_t> weights;
       for (const Group& group : batch) {
         for (const auto& term : group.terms) weights.insert(term.weight);
       }
       work += encode(weights);
     }
-    phases_.push_back(loop(work, extended ? at_.extended() : at_.limbs()));
+    return work;
   }
 
   /// The total so far is rotated, then the group's sum added.

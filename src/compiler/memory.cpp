@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <set>
-#include <tuple>
 
 #include "blindsight/base/parallel.h"
 #include "blindsight/ckks/map_schedule.h"
@@ -87,13 +86,9 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   if (op.kind != OpKind::kLinearMap) return 0;
   const Map& map = program.maps[op.operand];
   const ckks::MapSchedule schedule(map.plan, map.diagonals, static_cast<std::uint32_t>(context.slots()));
-  std::set<std::pair<std::uint32_t, int>> factors;
-  std::set<std::uint32_t> inputs;
-  for (const auto& group : schedule.groups) {
-    for (const auto& term : group.terms) factors.emplace(term.input, term.baby);
-  }
-  for (const auto& [input, baby] : factors) {
-    if (baby != 0) inputs.insert(input);
+  std::set<std::uint32_t> inputs;  // that are rotated
+  for (const auto& factor : schedule.factors) {
+    if (factor.rotated()) inputs.insert(factor.input);
   }
   std::size_t step_keys = 0;  // expanded for this map
   for (const auto& [step, uses] : schedule.steps) step_keys += packed_keys && uses > 1 ? 1 : 0;
@@ -103,17 +98,15 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   // Of every thread: a limb of all baby steps, and of weights encoded as they are used. And the coefficients of those.
   const auto threads = static_cast<std::size_t>(thread_count());
   std::size_t most = 0, all = 0;
-  for (auto rest = std::span<const ckks::MapSchedule::Group>(schedule.groups); !rest.empty();) {
+  for (const auto batch : ckks::batches_of(schedule.groups, false)) {
     std::size_t terms = 0;
-    const std::size_t count = ckks::groups_together(rest, false);
-    for (const auto& group : rest.first(count)) terms += group.terms.size();
-    rest = rest.subspan(count);
+    for (const auto& group : batch) terms += group.terms.size();
     most = std::max(most, terms);
     all += terms;
   }
   constexpr std::size_t kScratchLimbs = 5, kCoefficient = 4;
   return polys * poly_bytes(context, extended) +
-         threads * (limb_bytes(context) * (2 * factors.size() + kScratchLimbs) +
+         threads * (limb_bytes(context) * (2 * schedule.factors.size() + kScratchLimbs) +
                     most * schedule.period * sizeof(std::uint64_t)) +
          all * schedule.period * kCoefficient;
 }

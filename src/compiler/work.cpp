@@ -204,12 +204,8 @@ Phases LevelWork::encode(std::size_t period) const {
           even({.butterflies = real(limbs_) * butterflies(size), .passes = real(limbs_ * size)}, limbs_)};
 }
 
-Phases LevelWork::product(std::size_t words) const {
-  return {even({.weight_products = real(2 * extended_ * n_), .weight_words = real(extended_ * words)}, extended_)};
-}
+Phases LevelWork::product() const { return {even({.weight_products = real(2 * extended_ * n_)}, extended_)}; }
 
-Phases LevelWork::plain_product(std::size_t words) const {
-  return {even({.weight_products = real(2 * limbs_ * n_), .weight_words = real(limbs_ * words)}, limbs_)};
-}
+Phases LevelWork::plain_product() const { return {even({.weight_products = real(2 * limbs_ * n_)}, limbs_)}; }
 
 }  // namespace blindsight::compiler

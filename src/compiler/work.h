@@ -66,8 +66,8 @@ class LevelWork {
   Phases rescale() const;                   ///< to level − 1
   Phases add_vector() const;                ///< an encoded plaintext
   Phases encode(std::size_t period) const;  ///< a plaintext of that period, over Q
-  Phases product(std::size_t words) const;  ///< of a ciphertext over Q·P and a weight at hand, `words` words a limb
-  Phases plain_product(std::size_t words) const;
+  Phases product() const;                   ///< of a ciphertext over Q·P and a weight at hand, beside reading that
+  Phases plain_product() const;
   std::size_t limbs() const { return limbs_; }
   std::size_t extended() const { return extended_; }
   std::size_t n() const { return n_; }
