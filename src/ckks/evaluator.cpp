@@ -267,6 +267,22 @@ Ciphertext Evaluator::conjugate(const Ciphertext& a, const EvaluationKeys& keys)
   return apply_galois(a, context_->conjugation_element(), keys);
 }
 
+Ciphertext Evaluator::with_rotation(const Ciphertext& a, int k, const EvaluationKeys& keys) const {
+  Ciphertext rotated = rotate(a, k, keys);
+  const std::size_t n = context_->n();
+  parallel_for(2 * (a.level() + 1), [&](std::size_t task) {
+    const std::size_t part = task % 2, l = task / 2;
+    const Modulus& q = context_->q(l);
+    std::uint64_t* const out = rotated.parts[part].limb(l);
+    const std::uint64_t* const in = a.parts[part].limb(l);
+    // In the transforms' order X^(N/2) is a square root of −1 in the first half, its negative in the second.
+    kernels().mul_scalar(out, out, context_->basis(a.level())->tables(l).root_of_minus_one(), n, q);
+    kernels().sub(out, in, out, n / 2, q);
+    kernels().add(out + n / 2, in + n / 2, out + n / 2, n / 2, q);
+  });
+  return rotated;
+}
+
 Ciphertext Evaluator::apply_galois(const Ciphertext& a, std::uint32_t element, const EvaluationKeys& keys) const {
   return finish_galois(a, switcher_->switch_key(a.parts[1], galois_key(keys, element, a.level())), element);
 }
@@ -375,6 +391,11 @@ void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a
 void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k,
                             const KeySwitchKey& key) const {
   switcher_->switch_key(mod_down(a.mask, a.level), key, add_permuted(acc, a, context_->rotation_element(k)));
+}
+
+void Evaluator::add_conjugate(ExtendedCiphertext& acc, const ExtendedCiphertext& a, const EvaluationKeys& keys) const {
+  const std::uint32_t element = context_->conjugation_element();
+  switcher_->switch_key(mod_down(a.mask, a.level), galois_key(keys, element, a.level), add_permuted(acc, a, element));
 }
 
 void Evaluator::add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const {

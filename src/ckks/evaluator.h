@@ -55,6 +55,9 @@ class Evaluator {
 
   Ciphertext rotate(const Ciphertext& a, int k, const EvaluationKeys& keys) const;
   Ciphertext conjugate(const Ciphertext& a, const EvaluationKeys& keys) const;
+  /// a − X^(N/2)·rot_k(a): where a's slots are real, rot_k(a) in what their imaginary parts leave free. X^(N/2) is
+  /// i·(−1)^j in slot j.
+  Ciphertext with_rotation(const Ciphertext& a, int k, const EvaluationKeys& keys) const;
   Hoisted hoist(const Ciphertext& a) const;
   Ciphertext rotate(const Hoisted& a, int k, const EvaluationKeys& keys) const;
   ExtendedCiphertext extend(const Ciphertext& a) const;
@@ -74,6 +77,8 @@ class Evaluator {
   void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k, const EvaluationKeys& keys) const;
   /// The same with the key of that rotation, of a's level or above.
   void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k, const KeySwitchKey& key) const;
+  /// acc += the conjugate of a.
+  void add_conjugate(ExtendedCiphertext& acc, const ExtendedCiphertext& a, const EvaluationKeys& keys) const;
   /// The key of a rotation, not by 0, that serves this level. Throws KeyMismatch where there is none.
   const KeySwitchKey& rotation_key(const EvaluationKeys& keys, int k, unsigned level) const;
   void add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const;

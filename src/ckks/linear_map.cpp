@@ -93,11 +93,18 @@ class Application {
         level_(level),
         cached_(cached),
         evaluator_(evaluator),
-        inputs_(inputs),
+        inputs_(inputs.begin(), inputs.end()),
         keys_(keys),
         scale_(inputs[0]->scale * weight_scale[0]),
-        words_(weight_words(schedule.period)),
-        log_run_(static_cast<unsigned>(std::countr_zero(context_.slots() / words_))) {}
+        paired_(schedule.paired != 0),
+        words_(schedule.most_words),
+        log_run_(static_cast<unsigned>(std::countr_zero((paired_ ? context_.n() : context_.slots()) / words_))) {
+    if (!paired_) return;
+    complex_inputs_.reserve(inputs_.size());
+    for (const Ciphertext*& input : inputs_) {
+      input = &complex_inputs_.emplace_back(evaluator.with_rotation(*input, schedule.paired, keys));
+    }
+  }
 
   std::vector<Ciphertext> run(std::uint32_t outputs) {
     make_sums();
@@ -189,14 +196,14 @@ class Application {
     std::vector<std::uint64_t*> out(ids.size(), nullptr);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (l > level_ && !schedule_.weight_special[ids[i]]) continue;
-      const std::size_t own = own_words(ids[i]);
+      const std::size_t own = schedule_.weight_words[ids[i]];
       // A shorter period at the end of its room, from where it is repeated without being overtaken.
       if (cached_ == nullptr) out[i] = scratch.data() + i * stride + words_ - own;
       weights[i] = cached_ == nullptr ? out[i] : cached_->words(ids[i], l);
     }
     if (batch.coefficients) batch.coefficients->transform(out, context_.extended_basis(level_)->tables(l));
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      const std::size_t own = own_words(ids[i]);
+      const std::size_t own = schedule_.weight_words[ids[i]];
       if (weights[i] == nullptr || own == words_) continue;
       std::uint64_t* const repeated = scratch.data() + i * stride;
       const std::size_t run = words_ / own;
@@ -209,11 +216,8 @@ class Application {
     return weights;
   }
 
-  std::size_t own_words(std::uint32_t weight) const {
-    return weight_words(diagonals_[schedule_.weights[weight].diagonal].period());
-  }
-
-  static constexpr std::size_t kEnds = 4 * ring::kPackedRun;
+  /// Words of a run of a factor: of both halves, and of their mirror images where weights mirror themselves.
+  std::size_t run_words() const { return (paired_ ? 2 : 4) * ring::kPackedRun; }
 
   /// What this limb has of the factors, laid out for the products; `place` says where, in words.
   void lay_out(std::span<const std::size_t> place, Words& packed, Words& scratch, std::size_t l) {
@@ -239,7 +243,11 @@ class Application {
       } else {
         for (std::size_t h = 0; h < 2; ++h) source[h] = input.parts[h].limb(l);
       }
-      ring::kernels().pack_symmetric(packed.data() + place[f], kEnds, source, n, 0, n / 2);
+      if (paired_) {
+        ring::kernels().pack_halves(packed.data() + place[f], run_words(), source, 0, n);
+      } else {
+        ring::kernels().pack_symmetric(packed.data() + place[f], run_words(), source, n, 0, n / 2);
+      }
     }
   }
 
@@ -278,24 +286,30 @@ class Application {
         operands[g].weight.push_back(weights[use.weight]);
       }
     }
-    const std::size_t n = context_.n(), half_runs = n / 2 / ring::kPackedRun;
-    const std::size_t block = std::clamp<std::size_t>(kPackedWords / (schedule_.factors.size() * kEnds), 1, half_runs);
+    const std::size_t n = context_.n(), step = run_words(), all_runs = 2 * n / step;
+    const std::size_t block = std::clamp<std::size_t>(kPackedWords / (schedule_.factors.size() * step), 1, all_runs);
     const ring::Modulus& q = context_.extended_basis(level_)->modulus(l);
-    for (std::size_t run = 0; run < half_runs; run += block) {
-      const std::size_t runs = std::min(block, half_runs - run);
+    for (std::size_t run = 0; run < all_runs; run += block) {
+      const std::size_t runs = std::min(block, all_runs - run);
+      const std::size_t first = run * ring::kPackedRun, count = runs * ring::kPackedRun;
       for (std::size_t g = 0; g < batch.count; ++g) {
         const bool extended = schedule_.groups[batch.first + g].extended;
         if (l > level_ && !extended) continue;
         InnerSum& sum = sums_[batch.first + g];
         Operands& of = operands[g];
         std::uint64_t* const out[] = {sum.limb(extended, 0, l), sum.limb(extended, 1, l)};
-        ring::kernels().dot_symmetric(out, of.packed.data(), kEnds, of.weight.data(), of.weight.size(), log_run_, n,
-                                      run * ring::kPackedRun, runs * ring::kPackedRun, q);
-        for (const std::uint64_t*& at : of.packed) at += runs * kEnds;
+        if (paired_) {
+          ring::kernels().dot_halves(out, of.packed.data(), step, of.weight.data(), of.weight.size(), log_run_, first,
+                                     count, q);
+        } else {
+          ring::kernels().dot_symmetric(out, of.packed.data(), step, of.weight.data(), of.weight.size(), log_run_, n,
+                                        first, count, q);
+        }
+        for (const std::uint64_t*& at : of.packed) at += runs * step;
         // A share of what the next block reads.
-        const std::size_t next = run + runs, count = std::min(block, half_runs - next) * kEnds;
+        const std::size_t next = run + runs, ahead = std::min(block, all_runs - next) * step;
         for (std::size_t f = g; f < schedule_.factors.size(); f += batch.count) {
-          if (present(schedule_.factors[f], l)) prefetch(packed + place[f] + next * kEnds, count);
+          if (present(schedule_.factors[f], l)) prefetch(packed + place[f] + next * step, ahead);
         }
       }
     }
@@ -341,7 +355,7 @@ class Application {
       evaluator_.add_rotated(rotated, *output.extended, output.step, step_key(output.step));
       output.extended = std::move(rotated);
     } else if (output.plain) {
-      if (schedule_.rounds.empty()) return std::move(*output.plain);
+      if (schedule_.rounds.empty() && !paired_) return std::move(*output.plain);
       output.extended = evaluator_.extend(*output.plain);
     }
     ExtendedCiphertext total = std::move(*output.extended);
@@ -357,6 +371,11 @@ class Application {
       }
       total = std::move(next);
     }
+    if (paired_) {
+      ExtendedCiphertext twice = total;
+      evaluator_.add_conjugate(twice, total, keys_);
+      total = std::move(twice);
+    }
     return evaluator_.mod_down(total);
   }
 
@@ -368,9 +387,11 @@ class Application {
   unsigned level_;
   const CachedWeights* cached_;
   const Evaluator& evaluator_;
-  std::span<const Ciphertext* const> inputs_;
+  std::vector<const Ciphertext*> inputs_;
+  std::vector<Ciphertext> complex_inputs_;  // where diagonals go in pairs: what inputs_ then points to
   const EvaluationKeys& keys_;
   double scale_;
+  bool paired_;
   std::size_t words_;  // of a weight in a limb; each stands for 2^log_run_
   unsigned log_run_;
   std::vector<const KeySwitchKey*> keys_of_factors_;  // null where nothing is rotated
@@ -410,7 +431,7 @@ std::size_t LinearMap::encoded_bytes(const Context& context, const LinearMapPlan
   std::size_t words = 0;
   for (std::size_t w = 0; w < schedule.weights.size(); ++w) {
     const std::size_t limbs = schedule.weight_special[w] ? context.extended_basis(level)->size() : level + 1;
-    words += limbs * weight_words(diagonals[schedule.weights[w].diagonal].period());
+    words += limbs * schedule.weight_words[w];
   }
   return words * sizeof(std::uint64_t);
 }

@@ -56,19 +56,25 @@ inline Diagonal::Diagonal(std::vector<double> table, std::vector<std::uint8_t> i
 }
 
 /// y_o = Σ_g rot_g(Σ_{i,b} rot_{-g}(diagonal) ⊙ rot_b(x_i)) over the terms of output o, then the folds.
+///
+/// With `paired` = s, not 0, every product serves two diagonals, of the rotations k and k + s: inputs, whose slots are
+/// real, are taken as x − η·rot_s(x), diagonals as diagonal ± η·partner, and outputs are real parts. η = X^(N/2), which
+/// is i·(−1)^j in slot j: no multiplication by it costs a level.
 struct LinearMapPlan {
   struct Term {
     std::uint32_t input = 0, output = 0;
     int baby = 0, giant = 0;     ///< rotations, in slots to the left; a diagonal k is split as k = baby + giant
     std::uint32_t diagonal = 0;  ///< index into the diagonals; diagonal[s] multiplies x_i[s + k] into y_o[s]
+    std::uint32_t partner = 0;   ///< the same for x_i[s + k + paired], where that is not 0
   };
   std::uint32_t inputs = 1, outputs = 1;
   std::vector<Term> terms;  ///< sorted by (output, giant, input, baby)
   std::vector<int> folds;   ///< then y_o += rot_f(y_o) for each f in order, two at a time
+  int paired = 0;
 };
 
-/// Rotations that applying the plan needs keys for (baby steps, differences of neighbouring giant steps, folds), each
-/// in (-slots, slots), not 0, ascending.
+/// Rotations that applying the plan needs keys for (baby steps, differences of neighbouring giant steps, folds, that of
+/// pairs), each in (-slots, slots), not 0, ascending. Pairs take the key of the conjugation too.
 std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots);
 
 /// Inner sums that are made together, a block of a limb's baby steps after the other; and how many terms where their

@@ -48,10 +48,12 @@ void require_valid(const LinearMapPlan& plan, std::span<const Diagonal> diagonal
                             " in a linear map of " + std::to_string(plan.inputs) + ", " + std::to_string(plan.outputs) +
                             " and " + std::to_string(diagonals.size()));
     }
-    const std::size_t period = diagonals[term.diagonal].period();
-    if (period == 0 || slots % period != 0) {
-      throw InvalidArgument("a diagonal of period " + std::to_string(period) + " for " + std::to_string(slots) +
-                            " slots");
+    for (const std::uint32_t d : {term.diagonal, plan.paired != 0 ? term.partner : term.diagonal}) {
+      const std::size_t period = d < diagonals.size() ? diagonals[d].period() : 0;
+      if (period == 0 || slots % period != 0) {
+        throw InvalidArgument("a diagonal of period " + std::to_string(period) + " for " + std::to_string(slots) +
+                              " slots");
+      }
     }
     made[term.output] = true;
   }
@@ -63,7 +65,7 @@ void require_valid(const LinearMapPlan& plan, std::span<const Diagonal> diagonal
 }  // namespace
 
 MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots)
-    : rounds(fold_rounds(plan.folds, slots)) {
+    : rounds(fold_rounds(plan.folds, slots)), paired(plan.paired) {
   require_valid(plan, diagonals, slots);
   std::vector<const LinearMapPlan::Term*> sorted;
   std::map<std::pair<std::uint32_t, int>, bool> extended;  // by output and giant
@@ -81,11 +83,24 @@ MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> di
   int giant_of_group = 0;
   for (const LinearMapPlan::Term* term : sorted) {
     const int giant = wrapped(term->giant, slots), baby = wrapped(term->baby, slots);
-    const std::size_t own = diagonals[term->diagonal].period();
-    period = std::max(period, own);
-    const Weight weight{term->diagonal, static_cast<std::uint32_t>(static_cast<std::size_t>(giant) % own), term->input};
+    Weight weight{.diagonal = term->diagonal, .input = term->input};
+    std::size_t period = diagonals[term->diagonal].period();
+    const auto shift = [&](std::uint32_t d) {
+      return static_cast<std::uint32_t>(static_cast<std::size_t>(giant) % diagonals[d].period());
+    };
+    weight.shift = shift(term->diagonal);
+    if (paired != 0) {
+      weight.partner = term->partner;
+      weight.partner_shift = shift(term->partner);
+      weight.odd = baby % 2 != 0;
+      period = std::max(period, diagonals[term->partner].period());
+    }
     const auto [entry, added] = index.try_emplace(weight, static_cast<std::uint32_t>(weights.size()));
-    if (added) weights.push_back(weight);
+    if (added) {
+      weights.push_back(weight);
+      weight_words.push_back(words_of_weight(period, paired != 0));
+      most_words = std::max<std::size_t>(most_words, weight_words.back());
+    }
     const bool same_output = !groups.empty() && groups.back().output == term->output;
     if (!same_output || giant_of_group != giant) {
       if (same_output) groups.back().step = giant_of_group - giant;
@@ -112,6 +127,11 @@ MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> di
       if (factors[term.factor].rotated()) weight_special[term.weight] = 1;
     }
   }
+}
+
+std::uint32_t words_of_weight(std::size_t period, bool paired) {
+  constexpr std::size_t kLeast = 8;
+  return static_cast<std::uint32_t>(std::max(period, kLeast) * (paired ? 2 : 1));
 }
 
 std::vector<std::span<const MapSchedule::Group>> batches_of(std::span<const MapSchedule::Group> groups,
@@ -143,6 +163,7 @@ std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots) {
     for (const int step : steps_between(giants)) all.insert(step);
   }
   for (const auto& round : fold_rounds(plan.folds, slots)) all.insert(round.begin(), round.end());
+  all.insert(wrapped(plan.paired, slots));
   all.erase(0);
   return {all.begin(), all.end()};
 }

@@ -12,9 +12,12 @@
 
 namespace blindsight::ckks {
 
-/// A diagonal, rotated right by `shift` within its period, for an input's weight scale.
+/// A diagonal, rotated right by `shift` within its period, for an input's weight scale. Where diagonals go in pairs,
+/// diagonal + η·partner, or diagonal − η·partner where the baby step is odd: η changes its sign with it.
 struct Weight {
   std::uint32_t diagonal = 0, shift = 0, input = 0;
+  std::uint32_t partner = 0, partner_shift = 0;
+  bool odd = false;
   auto operator<=>(const Weight&) const = default;
 };
 
@@ -42,12 +45,17 @@ struct MapSchedule {
   std::map<int, std::size_t> steps;  ///< how often each is taken; without 0
   std::vector<Weight> weights;
   std::vector<std::uint8_t> weight_special;  ///< by weight: 1 where its limbs modulo P are read
-  std::size_t period = 0;                    ///< longest of the diagonals'
+  std::vector<std::uint32_t> weight_words;   ///< by weight: words of a limb
+  std::size_t most_words = 0;                ///< of them
   std::vector<std::vector<int>> rounds;      ///< folds, two at a time: f and g as the rotations f, g and f + g
+  int paired = 0;                            ///< LinearMapPlan::paired
 
   /// Throws InvalidArgument where the plan is not one for these diagonals and slots.
   MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots);
 };
+
+/// Words of a limb of a weight of that period. A pair's transform does not read the same from both ends.
+std::uint32_t words_of_weight(std::size_t period, bool paired);
 
 /// The steps between giant steps, which are in [0, slots), ascending: of each to the one before it, of the first to 0.
 std::vector<int> steps_between(const std::set<int>& giants);

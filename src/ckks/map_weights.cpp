@@ -1,7 +1,10 @@
 #include "blindsight/ckks/map_weights.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include "blindsight/base/parallel.h"
 #include "blindsight/ring/kernels.h"
@@ -13,80 +16,109 @@ namespace {
 /// A pair's coefficients must still be such as kernels reduce.
 constexpr double kMostInAPair = 0x1p48 - 1;
 
-std::vector<double> rotated_right(const Diagonal& diagonal, std::size_t shift) {
-  std::vector<double> values(diagonal.period());
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = diagonal[i - shift];  // wraps to a slot of the same value
+/// Of `period` slots, each times `factor`.
+std::vector<double> rotated_right(const Diagonal& diagonal, std::size_t shift, std::size_t period, double factor = 1) {
+  std::vector<double> values(period);
+  for (std::size_t i = 0; i < period; ++i) values[i] = diagonal[i - shift] * factor;  // wraps to a slot of the same value
   return values;
 }
 
-}  // namespace
+Coefficients encode(const Encoder& encoder, const std::vector<double>& values, double scale, unsigned level) {
+  Coefficients coefficients = encoder.coefficients(values, scale);
+  encoder.require_fits(coefficients, scale, level);
+  return coefficients;
+}
 
-std::size_t weight_words(std::size_t period) { return std::max<std::size_t>(period, 8); }
+/// F + Y^(size/2)·G at once; nullopt where that can't be had. Its coefficients may be twice as large as those of each,
+/// so the cautious answer is to look at each by itself.
+std::optional<Coefficients> encode_pair(const Encoder& encoder, const std::vector<double>& f, double f_scale,
+                                        const std::vector<double>& g, double g_scale, unsigned level) {
+  auto both = encoder.pair(f, f_scale, g, g_scale);
+  if (both && !encoder.fits(*both, level)) both.reset();
+  return both;
+}
 
-WeightCoefficients::WeightCoefficients(const Encoder& encoder, const MapSchedule& schedule,
-                                       std::span<const Diagonal> diagonals, std::span<const double> weight_scale,
-                                       unsigned level, std::span<const std::uint32_t> ids) {
-  // Neighbours in this order share a transform: of one size, and modulo P both or neither.
+/// Positions in ids of weights that share a transform: of one size, modulo P both or neither. One alone twice.
+std::vector<std::pair<std::size_t, std::size_t>> neighbours(const MapSchedule& schedule,
+                                                            std::span<const std::uint32_t> ids) {
   std::vector<std::size_t> order(ids.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto kind = [&](std::size_t i) {
-    return std::pair(weight_words(diagonals[schedule.weights[ids[i]].diagonal].period()),
-                     schedule.weight_special[ids[i]]);
+    return std::pair(schedule.weight_words[ids[i]], schedule.weight_special[ids[i]]);
   };
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return kind(a) < kind(b); });
-
   std::vector<std::pair<std::size_t, std::size_t>> pairs;
   for (std::size_t i = 0; i < order.size();) {
     const bool partner = i + 1 < order.size() && kind(order[i]) == kind(order[i + 1]);
     pairs.emplace_back(order[i], order[partner ? i + 1 : i]);
     i += partner ? 2 : 1;
   }
-  const auto scale_of = [&](std::size_t i) { return weight_scale[schedule.weights[ids[i]].input]; };
-  const auto values_of = [&](std::size_t i) {
-    const Weight& weight = schedule.weights[ids[i]];
-    return rotated_right(diagonals[weight.diagonal], weight.shift);
-  };
-  const auto encode = [&](std::size_t i) {
-    Coefficients coefficients = encoder.coefficients(values_of(i), scale_of(i));
-    encoder.require_fits(coefficients, scale_of(i), level);
-    return coefficients;
-  };
-  // A pair's coefficients may be twice as large as a weight's, so the cautious answer is to look at each by itself.
-  const auto encode_pair = [&](std::size_t i, std::size_t j) {
-    auto both = encoder.pair(values_of(i), scale_of(i), values_of(j), scale_of(j));
-    if (both && !encoder.fits(*both, level)) both.reset();
-    return both;
-  };
-  std::vector<std::vector<Pair>> made(pairs.size());
-  parallel_for(pairs.size(), [&](std::size_t p) {
-    const auto [first, second] = pairs[p];
-    if (first != second) {
-      if (auto both = encode_pair(first, second)) {
-        made[p].push_back({std::move(*both), first, second});
+  return pairs;
+}
+
+}  // namespace
+
+WeightCoefficients::WeightCoefficients(const Encoder& encoder, const MapSchedule& schedule,
+                                       std::span<const Diagonal> diagonals, std::span<const double> weight_scale,
+                                       unsigned level, std::span<const std::uint32_t> ids)
+    : complex_(schedule.paired != 0) {
+  const auto weight = [&](std::size_t i) -> const Weight& { return schedule.weights[ids[i]]; };
+  if (complex_) {
+    pairs_.resize(ids.size());
+    parallel_for(ids.size(), [&](std::size_t i) {
+      const Weight& w = weight(i);
+      const Diagonal &diagonal = diagonals[w.diagonal], &partner = diagonals[w.partner];
+      const std::size_t period = std::max(diagonal.period(), partner.period());
+      const auto f = rotated_right(diagonal, w.shift, period);
+      const auto g = rotated_right(partner, w.partner_shift, period, w.odd ? -1 : 1);
+      const double scale = weight_scale[w.input] / 2;  // the result's conjugate is added to it
+      auto both = encode_pair(encoder, f, scale, g, scale, level);
+      if (!both) both = Coefficients::pair(encode(encoder, f, scale, level), encode(encoder, g, scale, level));
+      pairs_[i] = {*std::move(both), i, i};
+    });
+  } else {
+    const auto scale_of = [&](std::size_t i) { return weight_scale[weight(i).input]; };
+    const auto values_of = [&](std::size_t i) {
+      const Diagonal& diagonal = diagonals[weight(i).diagonal];
+      return rotated_right(diagonal, weight(i).shift, diagonal.period());
+    };
+    const auto pairs = neighbours(schedule, ids);
+    std::vector<std::vector<Pair>> made(pairs.size());
+    parallel_for(pairs.size(), [&](std::size_t p) {
+      const auto [first, second] = pairs[p];
+      if (first != second) {
+        if (auto both = encode_pair(encoder, values_of(first), scale_of(first), values_of(second), scale_of(second),
+                                    level)) {
+          made[p].push_back({*std::move(both), first, second});
+          return;
+        }
+      }
+      Coefficients f = encode(encoder, values_of(first), scale_of(first), level);
+      if (first == second) {
+        made[p].push_back({std::move(f), first, first});
         return;
       }
-    }
-    Coefficients f = encode(first);
-    if (first == second) {
-      made[p].push_back({std::move(f), first, first});
-      return;
-    }
-    Coefficients g = encode(second);
-    if (f.largest() + g.largest() < kMostInAPair) {
-      made[p].push_back({Coefficients::pair(f, g), first, second});
-    } else {
-      made[p].push_back({std::move(f), first, first});
-      made[p].push_back({std::move(g), second, second});
-    }
-  });
-  for (auto& some : made) std::move(some.begin(), some.end(), std::back_inserter(pairs_));
+      Coefficients g = encode(encoder, values_of(second), scale_of(second), level);
+      if (f.largest() + g.largest() < kMostInAPair) {
+        made[p].push_back({Coefficients::pair(f, g), first, second});
+      } else {
+        made[p].push_back({std::move(f), first, first});
+        made[p].push_back({std::move(g), second, second});
+      }
+    });
+    for (auto& some : made) std::move(some.begin(), some.end(), std::back_inserter(pairs_));
+  }
   for (const Pair& pair : pairs_) largest_ = std::max(largest_, pair.coefficients.size());
 }
 
 void WeightCoefficients::transform(std::span<std::uint64_t* const> out, const ring::NttTables& tables) const {
-  ring::AlignedVector<std::uint64_t> words(largest_);
+  ring::AlignedVector<std::uint64_t> words(complex_ ? 0 : largest_);
   for (const Pair& pair : pairs_) {
     if (out[pair.first] == nullptr) continue;
+    if (complex_) {
+      pair.coefficients.transform(out[pair.first], tables);
+      continue;
+    }
     pair.coefficients.transform(words.data(), tables);
     if (pair.first == pair.second) {
       std::copy_n(words.data(), pair.coefficients.size() / 2, out[pair.first]);
@@ -106,7 +138,7 @@ CachedWeights::CachedWeights(const Encoder& encoder, const MapSchedule& schedule
   constexpr std::size_t kGap = 72;       // words: without it, limbs of all weights would share a few sets of the caches
   std::size_t total = 0;
   for (std::size_t id = 0; id < entries_.size(); ++id) {
-    const std::size_t size = weight_words(diagonals[schedule.weights[id].diagonal].period());
+    const std::size_t size = schedule.weight_words[id];
     const std::size_t limbs = schedule.weight_special[id] ? basis.size() : level + 1;
     entries_[id] = {total, size};
     total += (size * limbs + kAlignment - 1) / kAlignment * kAlignment + kGap;

@@ -1,4 +1,5 @@
-// Weights of a linear map, encoded: transforms of subring elements, half of each (the other half mirrors it).
+// Weights of a linear map, encoded: transforms of subring elements. Of one with real slots half, which the other half
+// mirrors; of a pair of diagonals all.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +12,13 @@
 
 namespace blindsight::ckks {
 
-/// Words of a weight of that period in one limb.
-std::size_t weight_words(std::size_t period);
-
-/// The coefficients of some weights, two to a polynomial: what is the same for every limb.
+/// The coefficients of some weights, two real ones to a polynomial: what is the same for every limb.
 class WeightCoefficients {
  public:
   /// Encodes in parallel. `ids` index schedule.weights. Throws as Encoder::coefficients and require_fits.
   WeightCoefficients(const Encoder& encoder, const MapSchedule& schedule, std::span<const Diagonal> diagonals,
                      std::span<const double> weight_scale, unsigned level, std::span<const std::uint32_t> ids);
-  /// Writes one limb of every weight: out[i] for ids[i], weight_words of its period; null: not wanted.
+  /// Writes one limb of every weight: out[i] for ids[i], as many words as the schedule says; null: not wanted.
   void transform(std::span<std::uint64_t* const> out, const ring::NttTables& tables) const;
 
  private:
@@ -29,6 +27,7 @@ class WeightCoefficients {
     std::size_t first, second;  ///< positions in ids; the same where the weight has no partner
   };
   std::vector<Pair> pairs_;
+  bool complex_;  ///< a transform is one weight's
   std::size_t largest_ = 0;
 };
 

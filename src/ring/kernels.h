@@ -13,7 +13,7 @@ namespace blindsight::ring {
 
 /// Most terms of a linear combination (Kernels::combine).
 inline constexpr std::size_t kMaxCombineTerms = 25;
-/// Words of one end of one half that stand together (Kernels::pack_symmetric).
+/// Words of one half, or of one end of it, that stand together (Kernels::pack_halves, pack_symmetric).
 inline constexpr std::size_t kPackedRun = 16;
 
 /// A table of functions over arrays of n words, n a multiple of 16, arrays 64-byte aligned, words in [0, q).
@@ -73,6 +73,15 @@ struct Kernels {
   void (*dot_symmetric)(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
                         const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t n,
                         std::size_t first, std::size_t count, const Modulus& q);
+  /// For dot_halves: the words j of both halves a[0] and a[1] with j in [first, first + count), multiples of 16. Every
+  /// 16 of them become 32 words, those of the next 16 start `stride` words later: 16 words of either half.
+  void (*pack_halves)(std::uint64_t* out, std::size_t stride, const std::uint64_t* const* a, std::size_t first,
+                      std::size_t count);
+  /// Products with plaintexts of any subring: out[h][j] = Σ_t a_t[h][j]·w[t][j >> log_run] for both h and j as above.
+  /// a[t] are the words of a_t for `first` as pack_halves lays them out; 1 .. 4096 terms, one reduction at the end.
+  void (*dot_halves)(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
+                     const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
+                     std::size_t count, const Modulus& q);
   /// From the transform `a` (n words) of F + X^(n/2)·G, where F and G are as they were with 1/X for X, the first halves
   /// of the transforms of F and of G.
   void (*split_symmetric)(std::uint64_t* f, std::uint64_t* g, const std::uint64_t* a, std::size_t n,

@@ -11,10 +11,10 @@ namespace blindsight::ring::test {
 
 /// What the kernels did since reset(), in the units of compiler/work.h.
 struct Counts {
-  std::atomic<std::uint64_t> butterflies, pair_products, symmetric_products, weight_words, sums, conversions, passes,
+  std::atomic<std::uint64_t> butterflies, pair_products, weight_products, weight_words, sums, conversions, passes,
       packed, unpacked;
   void reset() {
-    for (auto* count : {&butterflies, &pair_products, &symmetric_products, &weight_words, &sums, &conversions, &passes,
+    for (auto* count : {&butterflies, &pair_products, &weight_products, &weight_words, &sums, &conversions, &passes,
                         &packed, &unpacked})
       *count = 0;
   }
@@ -87,7 +87,7 @@ inline const Kernels& counting_kernels() {
     k.dot_symmetric = [](std::uint64_t* const* o, const std::uint64_t* const* a, std::size_t stride,
                          const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t n,
                          std::size_t first, std::size_t count, const Modulus& q) {
-      counts.symmetric_products += 4 * terms * count;
+      counts.weight_products += 4 * terms * count;
       counts.weight_words += terms * (count >> log_run);
       counts.sums += 4 * count;
       counted().dot_symmetric(o, a, stride, w, terms, log_run, n, first, count, q);
@@ -101,6 +101,19 @@ inline const Kernels& counting_kernels() {
                           std::size_t first, std::size_t count) {
       counts.packed += 4 * count;
       counted().pack_symmetric(o, stride, a, n, first, count);
+    };
+    k.dot_halves = [](std::uint64_t* const* o, const std::uint64_t* const* a, std::size_t stride,
+                      const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
+                      std::size_t count, const Modulus& q) {
+      counts.weight_products += 2 * terms * count;
+      counts.weight_words += terms * (count >> log_run);
+      counts.sums += 2 * count;
+      counted().dot_halves(o, a, stride, w, terms, log_run, first, count, q);
+    };
+    k.pack_halves = [](std::uint64_t* o, std::size_t stride, const std::uint64_t* const* a, std::size_t first,
+                       std::size_t count) {
+      counts.packed += 2 * count;
+      counted().pack_halves(o, stride, a, first, count);
     };
     k.unpack = [](std::uint64_t* o, const std::uint8_t* in, unsigned bits, std::size_t n, std::uint64_t bound) {
       counts.unpacked += n;

@@ -76,7 +76,7 @@ TEST_P(CountedWork, IsWhatTheKernelsDo) {
   EXPECT_GT(work.butterflies, 0);
   EXPECT_EQ(work.butterflies, static_cast<double>(counts.butterflies));
   EXPECT_EQ(work.key_products, static_cast<double>(counts.pair_products));
-  EXPECT_EQ(work.weight_products, static_cast<double>(counts.symmetric_products));
+  EXPECT_EQ(work.weight_products, static_cast<double>(counts.weight_products));
   EXPECT_EQ(work.sums, static_cast<double>(counts.sums));
   EXPECT_EQ(work.conversions, static_cast<double>(counts.conversions));
   EXPECT_EQ(work.packed, static_cast<double>(counts.packed));

@@ -1,5 +1,5 @@
-// Kernels on plaintexts of a subring with real slots: transforms that repeat every word and read the same from both
-// ends, stored as their first halves without repetitions. Included by generic.h.
+// Kernels on plaintexts of a subring: transforms that repeat every word, stored without repetitions. Those with real
+// slots read the same from both ends, and are stored as their first halves. Included by generic.h.
 #pragma once
 
 #include <cstddef>
@@ -84,6 +84,62 @@ void dot_symmetric_run(std::uint64_t* const* out, const std::uint64_t* const* a,
     }
     packed += kTogether * L;
     if ((i + kTogether * L) % kPackedRun == 0) packed += stride - kPackedRun;
+  }
+}
+
+template <typename P>
+void pack_halves(std::uint64_t* out, std::size_t stride, const std::uint64_t* const* a, std::size_t first,
+                 std::size_t count) {
+  for (std::size_t half = 0; half < 2; ++half) {
+    std::uint64_t* to = out + half * kPackedRun;
+    for (std::size_t i = first; i < first + count; i += kPackedRun, to += stride)
+      for (std::size_t v = 0; v < kPackedRun; v += P::kLanes) P::store(to + v, P::load(a[half] + i + v));
+  }
+}
+
+template <typename P, unsigned kLogRun>
+void dot_halves_run(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
+                    const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
+                    std::size_t count, const simd::Constants& constants) {
+  const typename P::Q q(constants);
+  const typename P::Folder folder(constants);
+  constexpr std::size_t L = P::kLanes, kTogether = P::kCompactTogether, kAhead = 32;  // words of w
+  std::size_t packed = 0;                                                             // from a[t]
+  for (std::size_t i = first; i < first + count; i += kTogether * L) {
+    typename P::Sum sum0[kTogether], sum1[kTogether];
+    for (std::size_t v = 0; v < kTogether; ++v) sum0[v] = sum1[v] = P::zero_sum();
+    for (std::size_t t = 0; t < terms; ++t) {
+      const std::uint64_t* const words = a[t] + packed;
+      for (std::size_t v = 0; v < kTogether; ++v) {
+        if ((v == 0 || kLogRun == 0) && L > 1) __builtin_prefetch(w[t] + ((i + v * L) >> log_run) + kAhead);
+        const auto weight = spread<P, kLogRun>(w[t], i + v * L, log_run);
+        P::accumulate(sum0[v], P::load(words + v * L), weight);
+        P::accumulate(sum1[v], P::load(words + kPackedRun + v * L), weight);
+      }
+    }
+    for (std::size_t v = 0; v < kTogether; ++v) {
+      P::store(out[0] + i + v * L, P::fold(q, folder, sum0[v]));
+      P::store(out[1] + i + v * L, P::fold(q, folder, sum1[v]));
+    }
+    packed += kTogether * L;
+    if ((i + kTogether * L) % kPackedRun == 0) packed += stride - kPackedRun;
+  }
+}
+
+template <typename P>
+void dot_halves(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
+                const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
+                std::size_t count, const Modulus& modulus) {
+  const simd::Constants constants = simd::constants_of(modulus);
+  switch (log_run) {
+    case 0:
+      return dot_halves_run<P, 0>(out, a, stride, w, terms, log_run, first, count, constants);
+    case 1:
+      return dot_halves_run<P, 1>(out, a, stride, w, terms, log_run, first, count, constants);
+    case 2:
+      return dot_halves_run<P, 2>(out, a, stride, w, terms, log_run, first, count, constants);
+    default:
+      return dot_halves_run<P, 3>(out, a, stride, w, terms, log_run, first, count, constants);
   }
 }
 

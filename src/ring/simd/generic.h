@@ -463,6 +463,8 @@ constexpr Kernels make_kernels(std::string_view name) {
           permute<P>,
           pack_symmetric<P>,
           dot_symmetric<P>,
+          pack_halves<P>,
+          dot_halves<P>,
           split_symmetric<P>,
           widen<P>,
           unpack<P>};
