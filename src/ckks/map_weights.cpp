@@ -19,7 +19,8 @@ constexpr double kMostInAPair = 0x1p48 - 1;
 /// Of `period` slots, each times `factor`.
 std::vector<double> rotated_right(const Diagonal& diagonal, std::size_t shift, std::size_t period, double factor = 1) {
   std::vector<double> values(period);
-  for (std::size_t i = 0; i < period; ++i) values[i] = diagonal[i - shift] * factor;  // wraps to a slot of the same value
+  for (std::size_t i = 0; i < period; ++i)
+    values[i] = diagonal[i - shift] * factor;  // wraps to a slot of the same value
   return values;
 }
 
@@ -87,8 +88,8 @@ WeightCoefficients::WeightCoefficients(const Encoder& encoder, const MapSchedule
     parallel_for(pairs.size(), [&](std::size_t p) {
       const auto [first, second] = pairs[p];
       if (first != second) {
-        if (auto both = encode_pair(encoder, values_of(first), scale_of(first), values_of(second), scale_of(second),
-                                    level)) {
+        if (auto both =
+                encode_pair(encoder, values_of(first), scale_of(first), values_of(second), scale_of(second), level)) {
           made[p].push_back({*std::move(both), first, second});
           return;
         }

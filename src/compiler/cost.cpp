@@ -30,6 +30,8 @@ LevelCost::LevelCost(unsigned level, unsigned special_limbs, unsigned log_n, uns
   giant = price(work.add_rotated_expanded());
   step_key = price(work.expand_key());
   relinearise = price(work.relinearise());
+  rotate = price(work.rotate());
+  conjugate = price(work.add_rotated());
   switch_ring = price(work.switch_ring());
   fold_round_ = mod_down + decompose;
   fold_rotation_ = price(work.add_rotated_hoisted());
@@ -71,7 +73,14 @@ KeySwitchCount count_key_switches(const ckks::LinearMapPlan& plan) {
     switches += all.size() - all.count(0);
     for (const int step : ckks::steps_between(all)) steps.insert(step);
   }
-  return {babies.size(), hoisted.size(), switches, plan.folds.size() * plan.outputs, steps.size() - steps.count(0)};
+  const bool paired = plan.paired != 0;
+  return {babies.size(),
+          hoisted.size(),
+          switches,
+          plan.folds.size() * plan.outputs,
+          steps.size() - steps.count(0),
+          paired ? plan.inputs : std::size_t{0},
+          paired ? plan.outputs : std::size_t{0}};
 }
 
 double map_cost(const LevelCost& price, const KeySwitchCount& count, std::size_t terms, std::size_t outputs) {
@@ -79,21 +88,33 @@ double map_cost(const LevelCost& price, const KeySwitchCount& count, std::size_t
   if (count.total() == 0) return products * price.plain_product;
   return static_cast<double>(count.hoisted_inputs) * price.decompose +
          static_cast<double>(count.babies) * price.switch_one + static_cast<double>(count.giants) * price.giant +
-         static_cast<double>(count.steps) * price.step_key +
+         static_cast<double>(count.steps) * price.step_key + static_cast<double>(count.rotated_inputs) * price.rotate +
+         static_cast<double>(count.conjugations) * price.conjugate +
          static_cast<double>(outputs) * price.folds(count.folds / outputs) + products * price.product +
          static_cast<double>(count.giants + outputs) * price.inner_sum +
          static_cast<double>(count.babies + 1) * price.lay_out + 2 * static_cast<double>(outputs) * price.mod_down;
 }
 
-double map_cost_at_least(const LevelCost& price, std::size_t diagonals, std::size_t folds) {
-  const double k = static_cast<double>(diagonals);
+namespace {
+
+/// Of key switches and products of so many.
+double products_at_least(const LevelCost& price, double k) {
   double best = (k > 1 ? price.decompose : 0) + (k - 1) * price.switch_one;
   for (double giants = 2; giants <= std::min(k, 512.0); ++giants) {
     const double babies = std::ceil(k / giants);
     best = std::min(best,
                     (babies > 1 ? price.decompose : 0) + (babies - 1) * price.switch_one + (giants - 1) * price.giant);
   }
-  return best + k * price.plain_product + price.folds(folds);
+  return best + k * price.plain_product;
+}
+
+}  // namespace
+
+double map_cost_at_least(const LevelCost& price, std::size_t diagonals, std::size_t folds) {
+  const double k = static_cast<double>(diagonals);
+  return std::min(products_at_least(price, k),
+                  products_at_least(price, std::ceil(k / 2)) + price.rotate + price.conjugate) +
+         price.folds(folds);
 }
 
 std::size_t count_key_switches(const Program& program) {

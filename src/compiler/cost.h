@@ -34,6 +34,8 @@ class LevelCost {
   double giant;      ///< a giant step: from and to Q·P, with its key at hand
   double step_key;   ///< making it so
   double relinearise;
+  double rotate;       ///< from Q to Q
+  double conjugate;    ///< over Q·P, added
   double switch_ring;  ///< to this ring from the one of twice the degree
   /// So many folds of one ciphertext over Q·P, two of them from the same digits by three rotations.
   double folds(std::size_t count) const;
@@ -55,8 +57,9 @@ struct KeySwitchCount {
   std::size_t babies = 0;          ///< hoisted rotations of an input
   std::size_t hoisted_inputs = 0;  ///< inputs that any baby step rotates
   std::size_t giants = 0, folds = 0;
-  std::size_t steps = 0;  ///< different ones between giant steps
-  std::size_t total() const { return babies + giants + folds; }
+  std::size_t steps = 0;                             ///< different ones between giant steps
+  std::size_t rotated_inputs = 0, conjugations = 0;  ///< where diagonals go in pairs
+  std::size_t total() const { return babies + giants + folds + rotated_inputs + conjugations; }
 };
 KeySwitchCount count_key_switches(const ckks::LinearMapPlan& plan);
 

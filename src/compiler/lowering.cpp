@@ -187,6 +187,19 @@ class Search {
     return *standing;
   }
   const LevelCost& price_of(std::size_t stage) const { return options_.prices[level_of(stage)]; }
+  /// Of a weight of the stage's period: to have it at hand.
+  double weight_price(std::size_t stage) const {
+    const std::size_t period = std::size_t{1} << log_period(stage), slots = std::size_t{1} << log_slots(stage);
+    return options_.cached ? price_of(stage).weight(period, slots) : price_of(stage).encode(period, slots);
+  }
+  /// Ciphertexts that the stage reads.
+  std::uint32_t inputs_of(const State& state, std::size_t stage) const {
+    std::size_t count = 0;
+    for (const nn::StageTerm& term : network_.stages[stage].terms) {
+      count += read(state, term.value, stage).layout.element.size() >> log_period(stage);
+    }
+    return static_cast<std::uint32_t>(count);
+  }
 
   /// The one with the most weights.
   const nn::StageTerm& main_term(std::size_t stage) const {
@@ -326,12 +339,13 @@ std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, doubl
   auto state = std::make_shared<State>(*task.from);
   ckks::LinearMapPlan plan;
   plan.outputs = static_cast<std::uint32_t>(placement.ciphertexts());
-  plan.terms = split_rotations(*diagonals, placement.slots(), price);
+  Split split = split_rotations(*diagonals, placement.slots(), price, weight_price(stage));
+  plan.inputs = inputs_of(*task.from, stage);
+  plan.terms = std::move(split.terms);
+  plan.paired = split.paired;
   plan.folds = placement.fold_rotations();
   state->cost += map_cost(price, count_key_switches(plan), plan.terms.size(), plan.outputs);
-  const std::size_t slots = std::size_t{1} << log_slots(stage);
-  state->cost += static_cast<double>(plan.terms.size()) *
-                 (options_.cached ? price.weight(placement.slots(), slots) : price.encode(placement.slots(), slots));
+  state->cost += static_cast<double>(plan.terms.size() * (plan.paired != 0 ? 2 : 1)) * weight_price(stage);
   const LevelCost& next = options_.prices[level_of(stage) - 1];  // of its readers
   state->cost += plan.outputs * (next.square + next.relinearise + price.rescale);
   const unsigned ring = ring_of_stage(stage);
@@ -412,19 +426,25 @@ Search::Keys Search::split_all(Lowered& lowered, const std::vector<Cover>& cover
   Keys out;
   std::map<std::pair<unsigned, int>, double> limbs;  // by ring and rotation
   for (std::size_t s = 0; s < covers.size(); ++s) {
-    if (s > 0 && ring_of_stage(s) != ring_of_stage(s - 1)) keys.present.clear();
+    if (s > 0 && ring_of_stage(s) != ring_of_stage(s - 1)) keys = {};
     LoweredStage& stage = lowered.stages[s];
     const LevelCost& price = price_of(s);
     const int period = 1 << log_period(s);
     keys.each = wish * price.key_limbs;
-    stage.plan.terms = split_rotations(covers[s], std::size_t{1} << log_period(s), price, keys);
+    Split split = split_rotations(covers[s], std::size_t{1} << log_period(s), price, weight_price(s), keys);
+    stage.plan.terms = std::move(split.terms);
+    stage.plan.paired = split.paired;
+    if (split.paired != 0 && !keys.conjugation) {
+      keys.conjugation = true;
+      out.limbs += price.key_limbs;
+    }
     for (const int k : ckks::rotations_of(stage.plan, static_cast<std::uint32_t>(1U << log_slots(s)))) {
       double& most = limbs[{ring_of_stage(s), k}];
       most = std::max(most, price.key_limbs);
       keys.present.insert(((k % period) + period) % period);
     }
   }
-  out.count = limbs.size();
+  out.count = limbs.size();  // of rotations
   for (const auto& [rotation, size] : limbs) out.limbs += size;
   return out;
 }
@@ -482,13 +502,22 @@ Lowered Search::build(const State& state) {
     out.rotation_keys = keys.count;
     const bool few = options_.max_rotation_keys == 0 || keys.count <= options_.max_rotation_keys;
     const bool small = options_.max_key_limbs == 0 || keys.limbs <= options_.max_key_limbs;
-    if (few && (small || wish > kLargestKeyWish)) return out;
+    if (few && (small || wish > kLargestKeyWish)) break;
     if (wish > kLargestKeyWish) {
       throw UnsupportedModel("the network needs at least " + std::to_string(keys.count) +
                              " rotation keys, more than the " + std::to_string(options_.max_rotation_keys) +
                              " allowed: raise --max-rotation-keys");
     }
   }
+  for (std::size_t s = 0; s < covers.size(); ++s) {
+    const auto none = static_cast<std::uint32_t>(covers[s].size());
+    const auto names_none = [&](const auto& term) { return term.diagonal == none || term.partner == none; };
+    const auto& terms = out.stages[s].plan.terms;
+    if (std::any_of(terms.begin(), terms.end(), names_none)) {
+      out.stages[s].diagonals.emplace_back(std::vector<double>{0.0});
+    }
+  }
+  return out;
 }
 
 Layout repeat(std::vector<std::int32_t> period, std::size_t slots) {

@@ -24,15 +24,14 @@ void append(Phases& phases, const Phases& more) { phases.insert(phases.end(), mo
 
 class MapWork {
  public:
-  MapWork(const LevelWork& at, const ckks::MapSchedule& schedule, std::span<const ckks::Diagonal> diagonals,
-          bool cached)
-      : at_(at),
-        schedule_(schedule),
-        diagonals_(diagonals),
-        cached_(cached),
-        words_(ckks::weight_words(schedule.period)) {}
+  MapWork(const LevelWork& at, const ckks::MapSchedule& schedule, bool cached)
+      : at_(at), schedule_(schedule), cached_(cached), paired_(schedule.paired != 0) {}
 
-  Phases run() {
+  Phases run(std::size_t inputs) {
+    for (std::size_t i = 0; paired_ && i < inputs; ++i) {
+      append(phases_, at_.rotate());
+      phases_.push_back(loop({.passes = real(4 * at_.limbs() * at_.n())}, 2 * at_.limbs()));
+    }
     sums();
     for (std::size_t g = 0; g < schedule_.groups.size(); ++g) {
       add(schedule_.groups[g]);
@@ -42,23 +41,21 @@ class MapWork {
   }
 
  private:
-  std::size_t own_words(std::uint32_t weight) const {
-    return ckks::weight_words(diagonals_[schedule_.weights[weight].diagonal].period());
-  }
-
-  /// Weights encoded now, pairs of one size, modulo P both or neither: their transforms.
+  /// Weights encoded now: their transforms. A pair of diagonals takes one, and so do two real weights of one size,
+  /// modulo P both or neither.
   Work encode(const std::set<std::uint32_t>& weights) {
     std::map<std::pair<std::size_t, bool>, std::size_t> kinds;
-    for (const std::uint32_t w : weights) ++kinds[{own_words(w), schedule_.weight_special[w] != 0}];
+    for (const std::uint32_t w : weights) ++kinds[{schedule_.weight_words[w], schedule_.weight_special[w] != 0}];
     Work fourier, transforms;
     for (const auto& [kind, count] : kinds) {
       const auto& [words, special] = kind;
-      const std::size_t pairs = (count + 1) / 2, limbs = special ? at_.extended() : at_.limbs(), size = 2 * words;
-      fourier.embeddings += real(pairs) * butterflies(words);
-      transforms.butterflies += real(pairs * limbs) * butterflies(size);
-      transforms.passes += real((pairs + count / 2) * limbs * size);  // reduced, transformed, two taken apart
+      const std::size_t made = paired_ ? count : (count + 1) / 2, apart = paired_ ? 0 : count / 2;
+      const std::size_t limbs = special ? at_.extended() : at_.limbs(), size = paired_ ? words : 2 * words;
+      fourier.embeddings += real(made) * butterflies(size / 2);
+      transforms.butterflies += real(made * limbs) * butterflies(size);
+      transforms.passes += real((made + apart) * limbs * size);  // reduced, transformed, two taken apart
     }
-    phases_.push_back(loop(fourier, (weights.size() + 1) / 2));
+    phases_.push_back(loop(fourier, paired_ ? weights.size() : (weights.size() + 1) / 2));
     return transforms;
   }
 
@@ -75,7 +72,7 @@ class MapWork {
         limbs += at_.limbs() + (schedule_.factors[term.factor].rotated() ? special : 0);
       }
       work.weight_products += real(2 * limbs * at_.n());
-      work.weight_words += real(limbs * words_);  // from memory even where they were written a moment ago
+      work.weight_words += real(limbs * schedule_.most_words);  // from memory even where they were written a moment ago
       work.sums += real(2 * (group.extended ? at_.extended() : at_.limbs()) * at_.n());
     }
     for (const auto& factor : schedule_.factors) {
@@ -139,13 +136,14 @@ class MapWork {
     } else if (step_ != 0) {
       rotate();
     }
-    if (has_ == Total::kExtended || !schedule_.rounds.empty()) {
+    if (has_ == Total::kExtended || !schedule_.rounds.empty() || paired_) {
       if (has_ == Total::kPlain) append(phases_, at_.extend());
       for (const auto& round : schedule_.rounds) {
         append(phases_, at_.mod_down(1));
         append(phases_, at_.decompose());
         for (const int fold : round) append(phases_, fold == 0 ? at_.add_extended() : at_.add_rotated_hoisted());
       }
+      if (paired_) append(phases_, at_.add_rotated());
       append(phases_, at_.mod_down(2));
     }
     has_ = Total::kNothing;
@@ -153,9 +151,7 @@ class MapWork {
 
   const LevelWork& at_;
   const ckks::MapSchedule& schedule_;
-  std::span<const ckks::Diagonal> diagonals_;
-  bool cached_;
-  std::size_t words_;  // of a weight in a limb
+  bool cached_, paired_;
   Phases phases_;
   std::set<int> expanded_;  // steps whose keys have been
   enum class Total { kNothing, kPlain, kExtended };
@@ -176,7 +172,7 @@ std::vector<Phases> work_of(const Program& program, const ckks::Context& context
       case OpKind::kLinearMap: {
         const Map& map = program.maps[op.operand];
         const ckks::MapSchedule schedule(map.plan, map.diagonals, static_cast<std::uint32_t>(ring->slots()));
-        phases = MapWork(at, schedule, map.diagonals, memory.kept[i]).run();
+        phases = MapWork(at, schedule, memory.kept[i]).run(map.plan.inputs);
         break;
       }
       case OpKind::kSquare:

@@ -60,6 +60,7 @@ std::size_t largest_use(const Program& program, const ckks::Context& largest) {
       sum +=
           ckks::packed_key_bytes(*context, rotations.at(k).at(static_cast<unsigned>(context->special_limbs(op.level))));
     }
+    if (program.maps[op.operand].plan.paired != 0) sum += ckks::packed_key_bytes(*context, op.level);
     most = std::max(most, sum);
   }
   return most;
@@ -95,6 +96,7 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   // Digits of the inputs, then one polynomial's; all inner sums; a part of the total; keys.
   const std::size_t polys =
       std::max(inputs.size() * digits, digits + 2 * step_keys * digits + 1) + 2 * schedule.groups.size();
+  const std::size_t with_rotations = map.plan.paired != 0 ? 2 * map.plan.inputs : 0;
   // Of every thread: a limb of all baby steps, and of weights encoded as they are used. And the coefficients of those.
   const auto threads = static_cast<std::size_t>(thread_count());
   std::size_t most = 0, all = 0;
@@ -105,10 +107,10 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
     all += terms;
   }
   constexpr std::size_t kScratchLimbs = 5, kCoefficient = 4;
-  return polys * poly_bytes(context, extended) +
+  return polys * poly_bytes(context, extended) + with_rotations * poly_bytes(context, op.level + 1) +
          threads * (limb_bytes(context) * (2 * schedule.factors.size() + kScratchLimbs) +
-                    most * schedule.period * sizeof(std::uint64_t)) +
-         all * schedule.period * kCoefficient;
+                    most * schedule.most_words * sizeof(std::uint64_t)) +
+         all * schedule.most_words * kCoefficient;
 }
 
 /// Tables, indices of automorphisms, the process itself, and freed memory that is kept for the next use.
@@ -178,7 +180,10 @@ std::vector<Item> items(const Program& program, const ckks::Context& context) {
       const ckks::ContextPtr own = context.in_ring(op.ring);
       Item item{i, ckks::LinearMap::encoded_bytes(*own, map.plan, map.diagonals, op.level), 0};
       const std::size_t limbs = extended_limbs(*own, op.level);
-      for (const auto& term : map.plan.terms) item.saved += encoding_work(map.diagonals[term.diagonal].period(), limbs);
+      for (const auto& term : map.plan.terms) {
+        item.saved += encoding_work(map.diagonals[term.diagonal].period(), limbs);
+        if (map.plan.paired != 0) item.saved += encoding_work(map.diagonals[term.partner].period(), limbs);
+      }
       out.push_back(item);
     } else if (op.kind == OpKind::kAddVector) {
       out.push_back(

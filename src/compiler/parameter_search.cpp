@@ -182,7 +182,7 @@ ErrorModel least_errors(const nn::QuadraticNetwork& network, const std::vector<V
       const double products =
           static_cast<double>(term.matrix.nonzeros()) / static_cast<double>(std::max<std::size_t>(1, term.matrix.rows));
       errors.sources.push_back(
-          {term.value, term.squared, products * input_square(model, term.value, term.squared), 0.0, {}});
+          {term.value, term.squared, products * input_square(model, term.value, term.squared), 0.0, 0.0, {}});
     }
     model.stages.push_back(std::move(errors));
   }
@@ -211,6 +211,9 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
     errors.partial_sums = std::exp2(stage.plan.folds.size());
     errors.giants =
         static_cast<double>(count.giants) / stage.plan.outputs * errors.partial_sums + (errors.partial_sums - 1);
+    errors.paired = stage.plan.paired != 0;
+    if (errors.paired) errors.giants = 4 * errors.giants + 1;  // doubled by the conjugate, and that
+    const double weight_scale = errors.paired ? 0.5 : 1;
     errors.slot_bound = values[s + 1].range * std::max(1.0, junk ? junk_bound(lowered, s, slots) : 0.0);
     for (const nn::StageTerm& term : network.stages[s].terms) {
       // Diagonals that read this term, and how full their input's slots are.
@@ -219,15 +222,19 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
       for (const auto& t : stage.plan.terms) {
         const LoweredSource& source = stage.sources[t.input];
         if (source.value != term.value || source.squared != term.squared) continue;
-        diagonals += 1;
-        double squares = 0;
-        for (const double w : stage.diagonals[t.diagonal].values()) squares += w * w;
-        squares *= static_cast<double>(errors.period) / static_cast<double>(stage.diagonals[t.diagonal].period());
-        all += squares;
-        if (squares > 0) {
-          by_size[static_cast<int>(std::floor(std::log2(squares / static_cast<double>(errors.period)) / 2))] += squares;
+        for (const std::uint32_t d : {t.diagonal, t.partner}) {
+          diagonals += 1 / (weight_scale * weight_scale);
+          double squares = 0;
+          for (const double w : stage.diagonals[d].values()) squares += w * w;
+          squares *= static_cast<double>(errors.period) / static_cast<double>(stage.diagonals[d].period());
+          all += squares;
+          if (squares > 0) {
+            const double mean = squares / static_cast<double>(errors.period);
+            by_size[static_cast<int>(std::floor(std::log2(mean * weight_scale * weight_scale) / 2))] += squares;
+          }
+          if (t.baby != 0) rotated += squares;
+          if (!errors.paired) break;
         }
-        if (t.baby != 0) rotated += squares;
       }
       const Layout& layout = term.value == 0 ? lowered.input : lowered.stages[term.value - 1].output;
       std::size_t filled = 0;
@@ -238,6 +245,7 @@ ErrorModel errors_of(const nn::QuadraticNetwork& network, const std::vector<Valu
            term.squared,
            errors.partial_sums * diagonals / stage.plan.outputs * fill * input_square(model, term.value, term.squared),
            all > 0 ? mean_row_norm(term.matrix) * rotated / all : 0,
+           errors.paired ? mean_row_norm(term.matrix) : 0,
            {}});
       const double output = mean_row_norm(term.matrix) * input_square(model, term.value, term.squared);
       for (const auto& [log_rms, squares] : by_size) {
@@ -275,7 +283,11 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel
       scales.log_scale[0] * (model.squared[0] ? 2 : 1) + input_room > room[depth]) {
     return kInfinity;
   }
-  double variance = model.values[0].sensitivity * rings[0].fresh(std::exp2(scales.log_scale[0]));
+  // Errors of imaginary parts, as large as those of real ones, join these in the next map whose diagonals go in pairs.
+  std::size_t end = 0;  // behind the last such map
+  for (std::size_t s = 0; s < model.stages.size(); ++s) end = model.stages[s].paired ? s + 1 : end;
+  const auto parts = [end](std::size_t value) { return value < end ? 2 : 1; };
+  double variance = parts(0) * model.values[0].sensitivity * rings[0].fresh(std::exp2(scales.log_scale[0]));
   for (std::size_t s = 0; s < model.stages.size(); ++s) {
     const StageErrors& stage = model.stages[s];
     const ValueStatistics& value = model.values[s + 1];
@@ -299,17 +311,18 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel
       const double log_weight = log_product - log_in;
       if (log_weight < kMinWeightBits || log_weight > kMaxWeightBits) return kInfinity;
       local += source.weight_error * noise.encoding(std::exp2(log_weight), stage.period) +
-               source.rotated_gain * noise.extended_switch(level + 1, std::exp2(log_in));
+               source.rotated_gain * noise.extended_switch(level + 1, std::exp2(log_in)) +
+               source.paired_gain * noise.key_switch(level + 1, std::exp2(log_in));
       for (const StageErrors::Source::Loss& loss : source.losses) {
         const double lost = lost_to_rounding(std::exp2(log_weight) * loss.rms / std::sqrt(2.0 * stage.period));
         local += lost * lost * loss.contribution;
       }
     }
     for (unsigned r = ring + 1; r <= next; ++r) local += rings[r].switch_ring(level, std::exp2(log_scale));
-    variance += value.sensitivity * local;
+    variance += parts(s + 1) * value.sensitivity * local;
     if (model.squared[s + 1]) {
-      variance +=
-          value.square_sensitivity * (rings[next].key_switch(level, std::exp2(2 * log_scale)) + 2 * local * local);
+      variance += parts(s + 1) * value.square_sensitivity *
+                  (rings[next].key_switch(level, std::exp2(2 * log_scale)) + 2 * local * local);
     }
   }
   return std::sqrt(variance);

@@ -27,6 +27,7 @@ struct StageErrors {
     bool squared = false;
     double weight_error = 0;  ///< times the variance of one weight's encoding error: that of a row
     double rotated_gain = 0;  ///< mean over rows of the squared norm of the weights on rotated inputs
+    double paired_gain = 0;   ///< and of all weights, where they go in pairs
     /// Diagonals of about this root mean square over their slots, and the mean square that they contribute to a row.
     struct Loss {
       double rms = 0, contribution = 0;
@@ -36,6 +37,7 @@ struct StageErrors {
   std::vector<Source> sources;
   std::size_t period = 0;
   double giants = 0;        ///< key switches after the products
+  bool paired = false;      ///< diagonals go in pairs: errors of imaginary parts are read too
   double partial_sums = 1;  ///< that the folds add up
   double slot_bound = 0;    ///< bound of |value| over all slots, unread ones included
 };

@@ -221,6 +221,7 @@ void write_map(ByteWriter& out, const Map& map) {
   out.u32(map.plan.inputs);
   out.u32(map.plan.outputs);
   for (const double scale : map.weight_scale) out.f64(scale);
+  out.u32(static_cast<std::uint32_t>(map.plan.paired));
   out.u32(static_cast<std::uint32_t>(map.plan.terms.size()));
   for (const auto& term : map.plan.terms) {
     out.u32(term.input);
@@ -228,12 +229,13 @@ void write_map(ByteWriter& out, const Map& map) {
     out.u32(static_cast<std::uint32_t>(term.baby));
     out.u32(static_cast<std::uint32_t>(term.giant));
     out.u32(term.diagonal);
+    if (map.plan.paired != 0) out.u32(term.partner);
   }
   out.u32(static_cast<std::uint32_t>(map.plan.folds.size()));
   for (const int k : map.plan.folds) out.u32(static_cast<std::uint32_t>(k));
   out.u32(static_cast<std::uint32_t>(map.diagonals.size()));
 }
-constexpr std::size_t kLeastMap = 4 + 4 + 8 + 4 + 4 + 4;
+constexpr std::size_t kLeastMap = 4 + 4 + 8 + 4 + 4 + 4 + 4;
 
 /// Adds the number of its diagonals to `diagonals`.
 Map read_map(ByteReader& in, std::size_t slots, std::vector<std::size_t>& diagonals) {
@@ -242,7 +244,8 @@ Map read_map(ByteReader& in, std::size_t slots, std::vector<std::size_t>& diagon
   map.plan.outputs = in.u32();
   if (map.plan.inputs > kMaxCiphertexts) in.fail("a linear map of " + std::to_string(map.plan.inputs) + " inputs");
   for (std::size_t i = 0; i < map.plan.inputs; ++i) map.weight_scale.push_back(in.f64());
-  const std::size_t terms = in.count(20);
+  map.plan.paired = read_rotation(in, slots);
+  const std::size_t terms = in.count(map.plan.paired != 0 ? 24 : 20);
   map.plan.terms.reserve(terms);
   for (std::size_t t = 0; t < terms; ++t) {
     ckks::LinearMapPlan::Term term;
@@ -251,6 +254,7 @@ Map read_map(ByteReader& in, std::size_t slots, std::vector<std::size_t>& diagon
     term.baby = read_rotation(in, slots);
     term.giant = read_rotation(in, slots);
     term.diagonal = in.u32();
+    if (map.plan.paired != 0) term.partner = in.u32();
     map.plan.terms.push_back(term);
   }
   const std::size_t folds = in.count(4);

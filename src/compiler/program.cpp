@@ -104,10 +104,13 @@ void check_map(const Map& map, std::size_t slots) {
   }
   for (const ckks::Diagonal& diagonal : map.diagonals) check_diagonal(diagonal, slots, "a diagonal");
   const auto in_range = [&](int k) { return k > -static_cast<int>(slots) && k < static_cast<int>(slots); };
+  if (!in_range(plan.paired)) fail("pairs rotations further apart than there are slots");
   std::vector<bool> made(plan.outputs, false);
   for (const auto& term : plan.terms) {
     if (term.input >= plan.inputs || term.output >= plan.outputs) fail("reads or makes a ciphertext that there is not");
-    if (term.diagonal >= map.diagonals.size()) fail("names a diagonal that there is not");
+    if (term.diagonal >= map.diagonals.size() || (plan.paired != 0 && term.partner >= map.diagonals.size())) {
+      fail("names a diagonal that there is not");
+    }
     if (!in_range(term.baby) || !in_range(term.giant)) fail("rotates by more slots than there are");
     made[term.output] = true;
   }
@@ -228,7 +231,8 @@ std::ostream& operator<<(std::ostream& out, const Program& program) {
     print_values(out, op.inputs);
     if (op.kind == OpKind::kLinearMap && op.operand < program.maps.size()) {
       const auto& plan = program.maps[op.operand].plan;
-      out << "  [" << plan.terms.size() << " diagonals, " << plan.folds.size() << " folds]";
+      out << "  [" << plan.terms.size() << (plan.paired != 0 ? " pairs of diagonals, " : " diagonals, ")
+          << plan.folds.size() << " folds]";
     }
     out << "  level " << op.level << "  scale " << log2_text(op.scale);
     if (op.ring != 0) out << "  ring " << op.ring;
@@ -273,6 +277,9 @@ ckks::KeyRequest required_keys(const Program& program) {
       const auto slots = static_cast<std::uint32_t>(program.slots(op.ring));
       for (const int k : ckks::rotations_of(program.maps[op.operand].plan, slots)) {
         keys.in_ring(op.ring).want_rotation(rings[op.ring], k, op.level);
+      }
+      if (program.maps[op.operand].plan.paired != 0) {
+        keys.in_ring(op.ring).want_conjugation(rings[op.ring], op.level);
       }
     } else if (op.kind == OpKind::kSquare) {
       keys.in_ring(op.ring).want_relinearisation(rings[op.ring], op.level);

@@ -58,6 +58,9 @@ std::vector<Slots> apply_terms(const ckks::LinearMapPlan& plan, std::span<const 
   for (const auto& term : plan.terms) {
     add_rotated_product(outputs[term.output], diagonals[term.diagonal], *inputs[term.input],
                         cyclic(long{term.baby} + term.giant, n));
+    if (plan.paired == 0) continue;
+    add_rotated_product(outputs[term.output], diagonals[term.partner], *inputs[term.input],
+                        cyclic(long{term.baby} + term.giant + plan.paired, n));
   }
   return outputs;
 }

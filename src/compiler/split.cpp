@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <numeric>
+#include <optional>
 #include <tuple>
 
 namespace blindsight::compiler {
@@ -12,20 +14,27 @@ namespace {
 using Term = ckks::LinearMapPlan::Term;
 constexpr std::size_t kShortList = 160;
 
-/// Baby and giant of every rotation, by one rule.
+int cyclic(int k, int n) { return ((k % n) + n) % n; }
+
+/// A step to be split, and what it is for.
+struct Step {
+  std::uint32_t input, output;
+  int rotation;
+};
+
+/// Baby and giant of every rotation, by one rule, modulo `slots`. Keys are for rotations modulo `period`.
 class Splitter {
  public:
-  Splitter(std::span<const CoveringDiagonal> diagonals, std::size_t slots, const LevelCost& price, const KeyPrice& keys)
-      : diagonals_(diagonals), slots_(static_cast<int>(slots)), price_(price), keys_(keys) {}
+  Splitter(const std::vector<Step>& rotations, int slots, int period, const LevelCost& price, const KeyPrice& keys)
+      : rotations_(rotations), slots_(slots), period_(period), price_(price), keys_(keys) {}
 
   template <typename Giant>
   void consider(Giant&& giant_of) {
     terms_.clear();
-    for (std::size_t i = 0; i < diagonals_.size(); ++i) {
-      const auto k = static_cast<int>(diagonals_[i].rotation);
-      const int giant = cyclic(giant_of(k));
-      terms_.push_back(
-          {diagonals_[i].input, diagonals_[i].output, cyclic(k - giant), giant, static_cast<std::uint32_t>(i)});
+    for (std::size_t i = 0; i < rotations_.size(); ++i) {
+      const auto& [input, output, k] = rotations_[i];
+      const int giant = cyclic(giant_of(k), slots_);
+      terms_.push_back({input, output, cyclic(k - giant, slots_), giant, static_cast<std::uint32_t>(i)});
     }
     const double cost = cost_of();
     if (best_.empty() || cost < best_cost_) {
@@ -34,11 +43,33 @@ class Splitter {
     }
   }
 
+  void consider_all() {
+    consider([](int) { return 0; });
+    // Giants are what bits [low, high) say of k, rounded down or to the nearest; the rest is baby.
+    for (int low = 1; low < slots_; low *= 2) {
+      for (int high = 2 * low; high <= slots_; high *= 2) {
+        for (const int round : {0, low / 2}) {
+          consider([&](int k) { return ((k + round) / low * low) % high; });
+        }
+      }
+    }
+    if (rotations_.size() > kShortList) return;
+    int step = slots_;
+    for (const Step& r : rotations_) step = std::gcd(step, r.rotation);
+    for (int modulus = step; modulus < slots_ && modulus < 64 * step; modulus += step) {
+      consider([&](int k) { return k / modulus * modulus; });
+      consider([&](int k) {
+        const int centred = k >= slots_ / 2 ? k - slots_ : k;
+        return centred - cyclic(centred, modulus);
+      });
+    }
+  }
+
+  double cost() const { return best_cost_; }
+  /// Diagonals are indices of the rotations.
   std::vector<Term> best() const {
     std::vector<Term> out = best_;
-    for (Term& term : out) {
-      if (term.baby > slots_ / 2) term.baby -= slots_;
-    }
+    for (Term& term : out) term.baby = shorter(term.baby);
     std::sort(out.begin(), out.end(), [](const Term& a, const Term& b) {
       return std::tie(a.output, a.giant, a.input, a.baby) < std::tie(b.output, b.giant, b.input, b.baby);
     });
@@ -46,7 +77,7 @@ class Splitter {
   }
 
  private:
-  int cyclic(int k) const { return ((k % slots_) + slots_) % slots_; }
+  int shorter(int baby) const { return baby > slots_ / 2 ? baby - slots_ : baby; }
 
   double cost_of() {
     babies_.clear();
@@ -75,9 +106,10 @@ class Splitter {
     }
     double cost = map_cost(price_, count, terms_.size(), 1);
     if (keys_.each > 0) {
-      for (const auto* list : {&babies_, &steps_}) {
-        for (const std::uint64_t k : *list) all_.push_back(k & 0xffffffff);
+      for (const std::uint64_t k : babies_) {
+        all_.push_back(static_cast<std::uint64_t>(cyclic(shorter(static_cast<int>(k & 0xffffffff)), period_)));
       }
+      for (const std::uint64_t k : steps_) all_.push_back(k);
       distinct(all_);
       for (const std::uint64_t k : all_) cost += keys_.present.contains(static_cast<int>(k)) ? 0 : keys_.each;
     }
@@ -90,8 +122,8 @@ class Splitter {
     return values.size();
   }
 
-  std::span<const CoveringDiagonal> diagonals_;
-  int slots_;
+  const std::vector<Step>& rotations_;
+  int slots_, period_;
   const LevelCost& price_;
   const KeyPrice& keys_;
   std::vector<Term> terms_, best_;
@@ -99,33 +131,57 @@ class Splitter {
   std::vector<std::uint64_t> babies_, giants_, steps_, all_;
 };
 
+/// Diagonals whose rotations differ by half the period, of one input and output; or one of them.
+struct DiagonalPair {
+  std::optional<std::uint32_t> lower, upper;
+};
+
 }  // namespace
 
-std::vector<Term> split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots,
-                                  const LevelCost& price, const KeyPrice& keys) {
-  Splitter splitter(diagonals, slots, price, keys);
-  const int n = static_cast<int>(slots);
-  splitter.consider([](int) { return 0; });
-  // Giants are what bits [low, high) say of k, rounded down or to the nearest; the rest is baby.
-  for (int low = 1; low < n; low *= 2) {
-    for (int high = 2 * low; high <= n; high *= 2) {
-      for (const int round : {0, low / 2}) {
-        splitter.consider([&](int k) { return ((k + round) / low * low) % high; });
-      }
-    }
+Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots, const LevelCost& price,
+                      double weight, const KeyPrice& keys) {
+  const int period = static_cast<int>(slots), half = period / 2;
+  std::vector<Step> all;
+  std::map<std::tuple<std::uint32_t, std::uint32_t, int>, DiagonalPair> pairs;
+  for (std::uint32_t i = 0; i < diagonals.size(); ++i) {
+    const auto k = static_cast<int>(diagonals[i].rotation);
+    all.push_back({diagonals[i].input, diagonals[i].output, k});
+    DiagonalPair& pair = pairs[{diagonals[i].output, diagonals[i].input, half > 0 ? k % half : k}];
+    (k < half ? pair.lower : pair.upper) = i;
   }
-  if (diagonals.size() <= kShortList) {
-    int step = n;
-    for (const CoveringDiagonal& d : diagonals) step = std::gcd(step, static_cast<int>(d.rotation));
-    for (int modulus = step; modulus < n && modulus < 64 * step; modulus += step) {
-      splitter.consider([&](int k) { return k / modulus * modulus; });
-      splitter.consider([&](int k) {
-        const int centred = k >= n / 2 ? k - n : k;
-        return centred - ((centred % modulus) + modulus) % modulus;
-      });
-    }
+  Splitter single(all, period, period, price, keys);
+  single.consider_all();
+  if (4 * pairs.size() > 3 * all.size()) return {single.best(), 0};
+
+  std::vector<Step> lower;
+  std::vector<DiagonalPair> parts;
+  std::set<std::uint32_t> inputs, outputs;
+  for (const auto& [ends, pair] : pairs) {
+    const auto& [output, input, k] = ends;
+    lower.push_back({input, output, k});
+    parts.push_back(pair);
+    inputs.insert(input);
+    outputs.insert(output);
   }
-  return splitter.best();
+  Splitter paired(lower, half, period, price, keys);
+  paired.consider_all();
+  const double more = static_cast<double>(inputs.size()) * price.rotate +
+                      static_cast<double>(outputs.size()) * price.conjugate +
+                      keys.each * ((keys.present.contains(half) ? 0 : 1) + (keys.conjugation ? 0 : 1));
+  const double weights = weight * static_cast<double>(all.size());
+  const double weights_in_pairs = weight * static_cast<double>(2 * pairs.size());
+  if (single.cost() + weights <= paired.cost() + weights_in_pairs + more) return {single.best(), 0};
+
+  Split split{paired.best(), half};
+  const auto none = static_cast<std::uint32_t>(diagonals.size());
+  for (Term& term : split.terms) {
+    const std::uint32_t i = term.diagonal;
+    const bool is_lower = cyclic(term.baby + term.giant, period) == lower[i].rotation;
+    const auto& [below, above] = parts[i];
+    term.diagonal = (is_lower ? below : above).value_or(none);
+    term.partner = (is_lower ? above : below).value_or(none);
+  }
+  return split;
 }
 
 }  // namespace blindsight::compiler

@@ -1,4 +1,4 @@
-// Rotations as a baby step plus a giant step.
+// Rotations as a baby step plus a giant step, and diagonals in pairs.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,22 @@ namespace blindsight::compiler {
 /// What a rotation key not in use elsewhere counts, in transforms.
 struct KeyPrice {
   double each = 0;
-  std::set<int> present;  ///< rotations in [1, slots) that have a key already
+  std::set<int> present;     ///< rotations in [1, slots) that have a key already
+  bool conjugation = false;  ///< whether that has
 };
 
-/// Terms of a plan, one for each diagonal (by index), with the cheapest of the splits tried: by residues of all powers
-/// of two, by fields of bits, for short lists by small multiples of the rotations' common divisor too.
+struct Split {
+  /// Sorted. Diagonals and partners are indices; that behind the last one stands for a diagonal of zeros.
+  std::vector<ckks::LinearMapPlan::Term> terms;
+  int paired = 0;
+};
+
+/// The cheapest of the plans tried: every diagonal by itself, or those half the slots apart in pairs; rotations split
+/// by residues of all powers of two, by fields of bits, for short lists by small multiples of their common divisor too.
 /// `slots`: period of the tensors; every rotation is below it. Giant steps are in [0, slots), so that few differences
-/// between them are few keys; baby steps go the shorter way round.
-std::vector<ckks::LinearMapPlan::Term> split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots,
-                                                       const LevelCost& price, const KeyPrice& keys = {});
+/// between them are few keys; baby steps go the shorter way round. `weight`: what one diagonal's weight costs beside
+/// its product.
+Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots, const LevelCost& price,
+                      double weight, const KeyPrice& keys = {});
 
 }  // namespace blindsight::compiler

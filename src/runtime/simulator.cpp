@@ -1,8 +1,10 @@
 #include "blindsight/runtime/simulator.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "blindsight/base/error.h"
@@ -31,29 +33,52 @@ struct Grid {
   double encoding = 0;  ///< sum over the terms of the variance of the weights' rounding
 };
 
+double mean(const Slots& x) { return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size()); }
+
 }  // namespace
 
 /// The noise of a linear map that doesn't depend on the image, and what is needed for the part that does.
+///
+/// Where diagonals go in pairs, imaginary parts are read too: their errors and those of the rotation into them; weights
+/// have half the scale; what is added before the conjugate counts twice.
 struct Simulator::MapNoise {
   std::vector<Slots> variance;  ///< by output, before the folds: key switches of babies (times weights²) and giants
   std::map<std::pair<std::uint32_t, std::uint32_t>, Grid> grids;  ///< by input and output
-  double fold = 0;                                                ///< variance that a fold adds
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Slots> gain;  ///< sums of weights², by input and output
+  int paired = 0;
+  double fold = 0;         ///< variance that a fold adds
+  double conjugation = 0;  ///< and that a conjugate adds, in the end
 
   MapNoise(const Op& op, const Map& map, const std::vector<double>& scales, std::size_t slots,
            const compiler::NoiseModel& noise)
-      : variance(map.plan.outputs, Slots(slots, 0.0)), fold(noise.key_switch(op.level, op.scale)) {
+      : variance(map.plan.outputs, Slots(slots, 0.0)), paired(map.plan.paired) {
+    const double key_switch = noise.key_switch(op.level, op.scale);
+    fold = paired != 0 ? 4 * key_switch : key_switch;
+    conjugation = paired != 0 ? key_switch : 0;
     std::vector<std::set<int>> giants(map.plan.outputs);
-    std::vector<Slots> switched;
-    for (const std::uint32_t v : op.inputs) switched.emplace_back(slots, noise.extended_switch(op.level, scales[v]));
+    const Slots ones(slots, 1.0);
     for (const auto& term : map.plan.terms) {
-      const ckks::Diagonal& diagonal = map.diagonals[term.diagonal];
-      if (term.baby != 0) add_rotated_product(variance[term.output], diagonal, switched[term.input], 0, true);
+      std::vector<const ckks::Diagonal*> diagonals{&map.diagonals[term.diagonal]};
+      if (paired != 0) diagonals.push_back(&map.diagonals[term.partner]);
+      const double scale = scales[op.inputs[term.input]];
+      const double rotated = term.baby != 0 ? noise.extended_switch(op.level, scale) : 0;
+      const double shifted = paired != 0 ? noise.key_switch(op.level, scale) : 0;
+      std::size_t period = 1;
+      for (const ckks::Diagonal* diagonal : diagonals) {
+        period = std::max(period, diagonal->period());
+        if (rotated + shifted > 0) {
+          const Slots errors(slots, rotated + shifted);
+          add_rotated_product(variance[term.output], *diagonal, errors, 0, true);
+        }
+        Slots& sum = gain.try_emplace({term.input, term.output}, slots, 0.0).first->second;
+        add_rotated_product(sum, *diagonal, ones, 0, true);
+      }
       if (term.giant != 0) giants[term.output].insert(term.giant);
       Grid& grid = grids[{term.input, term.output}];
       grid.babies.insert(term.baby);
       grid.giants.insert(term.giant);
       ++grid.terms;
-      grid.encoding += noise.encoding(map.weight_scale[term.input], diagonal.period());
+      grid.encoding += noise.encoding(map.weight_scale[term.input] / (paired != 0 ? 2 : 1), period);
     }
     for (std::size_t o = 0; o < variance.size(); ++o) {
       for (double& v : variance[o]) v += static_cast<double>(giants[o].size()) * fold;
@@ -62,13 +87,18 @@ struct Simulator::MapNoise {
 
   /// Of output o: what the rounded weights make of these inputs. A product with the rounded weight of slot s has the
   /// error e[s]·x[s + k]; the sum of the squares over the terms is taken over the whole grid and scaled to their
-  /// number.
-  Slots with_weights(std::uint32_t o, const std::vector<Slots>& squares) const {
+  /// number. `imaginary`: variance of the inputs' imaginary parts.
+  Slots with_weights(std::uint32_t o, const std::vector<Slots>& squares, const std::vector<double>& imaginary) const {
     Slots out = variance[o];
     for (const auto& [ends, grid] : grids) {
       if (ends.second != o) continue;
-      const Slots& x = squares[ends.first];
+      Slots x = squares[ends.first];
       const std::size_t n = x.size();
+      if (paired != 0) {
+        add_rotated(x, squares[ends.first], cyclic(paired, n));
+        const Slots& weights = gain.at(ends);
+        for (std::size_t s = 0; s < n; ++s) out[s] += weights[s] * imaginary[ends.first];
+      }
       Slots inner(n, 0.0), sum(n, 0.0);
       for (const int b : grid.babies) add_rotated(inner, x, cyclic(b, n));
       for (const int g : grid.giants) add_rotated(sum, inner, cyclic(g, n));
@@ -76,6 +106,17 @@ struct Simulator::MapNoise {
       for (std::size_t s = 0; s < n; ++s) out[s] += each * sum[s];
     }
     return out;
+  }
+
+  /// Variance of the imaginary part of output o, a mean over its slots.
+  double imaginary_part(std::uint32_t o, const std::vector<double>& inputs, std::size_t folds) const {
+    if (paired != 0) return conjugation;
+    double sum = mean(variance[o]);
+    for (const auto& [ends, weights] : gain) {
+      if (ends.second == o) sum += mean(weights) * inputs[ends.first];
+    }
+    for (std::size_t f = 0; f < folds; ++f) sum = 2 * sum + fold;
+    return sum;
   }
 };
 
@@ -88,10 +129,12 @@ class Simulator::Run {
   std::vector<double> operator()(std::span<const double> slots) {
     const std::size_t n = program_.slots();
     values_.resize(program_.values());
+    imaginary_.assign(program_.values(), 0);
     for (std::size_t i = 0; i < program_.input_ciphertexts(); ++i) {
       const auto part = slots.subspan(i * n, n);
       values_[i].assign(part.begin(), part.end());
-      add_noise(values_[i], simulator_.noise_[0].fresh(program_.input_scale));
+      imaginary_[i] = simulator_.noise_[0].fresh(program_.input_scale);
+      add_noise(values_[i], imaginary_[i]);
     }
     for (std::size_t i = 0; i < program_.ops.size(); ++i) {
       perform(i);
@@ -123,6 +166,11 @@ class Simulator::Run {
     const compiler::NoiseModel& noise = simulator_.noise_[op.ring];
     const std::uint32_t in = op.inputs[0];
     Slots x = simulator_.last_use_[in] == i ? std::move(values_[in]) : values_[in];
+    double imaginary = imaginary_[in];
+    const auto add_complex = [&](double variance) {
+      add_noise(x, variance);
+      imaginary += variance;
+    };
     switch (op.kind) {
       case OpKind::kAddVector: {
         const ckks::Diagonal& vector = program_.vectors[op.operand];
@@ -132,22 +180,25 @@ class Simulator::Run {
       }
       case OpKind::kSquare:
         for (double& v : x) v *= v;
-        add_noise(x, noise.key_switch(op.level, op.scale));
+        imaginary *= 4 * mean(x);
+        add_complex(noise.key_switch(op.level, op.scale));
         break;
       case OpKind::kRescale:
-        add_noise(x, noise.rounding(op.scale));
+        add_complex(noise.rounding(op.scale));
         break;
       case OpKind::kSwitchRing: {
         const std::size_t half = x.size() / 2;
         for (std::size_t s = 0; s < half; ++s) x[s] = (x[s] + x[s + half]) / 2;
         x.resize(half);
-        add_noise(x, noise.switch_ring(op.level, op.scale));
+        imaginary /= 2;
+        add_complex(noise.switch_ring(op.level, op.scale));
         break;
       }
       default:
         break;
     }
     values_[op.outputs[0]] = std::move(x);
+    imaginary_[op.outputs[0]] = imaginary;
   }
 
   void apply_map(std::size_t i) {
@@ -157,6 +208,9 @@ class Simulator::Run {
     for (const std::uint32_t v : op.inputs) inputs.push_back(&values_[v]);
     std::vector<Slots> outputs = compiler::apply_terms(map.plan, map.diagonals, inputs);
     std::vector<Slots> squares;
+    std::vector<double> imaginary;
+    for (const std::uint32_t v : op.inputs) imaginary.push_back(imaginary_[v]);
+    const MapNoise& noise = *simulator_.map_noise_[i];
     for (const Slots* x : inputs) {
       if (!noisy_) break;
       squares.push_back(*x);
@@ -165,14 +219,16 @@ class Simulator::Run {
     for (std::uint32_t o = 0; o < outputs.size(); ++o) {
       Slots& y = outputs[o];
       if (noisy_) {
-        const Slots variance = simulator_.map_noise_[i]->with_weights(o, squares);
+        const Slots variance = noise.with_weights(o, squares, imaginary);
         for (std::size_t s = 0; s < y.size(); ++s) y[s] += std::sqrt(variance[s]) * gaussian_();
       }
       for (const int k : map.plan.folds) {
         const Slots copy = y;
         add_rotated(y, copy, cyclic(k, y.size()));
-        add_noise(y, simulator_.map_noise_[i]->fold);
+        add_noise(y, noise.fold);
       }
+      add_noise(y, noise.conjugation);
+      imaginary_[op.outputs[o]] = noise.imaginary_part(o, imaginary, map.plan.folds.size());
       values_[op.outputs[o]] = std::move(y);
     }
   }
@@ -182,6 +238,7 @@ class Simulator::Run {
   bool noisy_;
   Gaussian gaussian_;
   std::vector<Slots> values_;
+  std::vector<double> imaginary_;  // by value: variance of the imaginary parts of its slots, which are errors only
 };
 
 Simulator::Simulator(std::shared_ptr<const Program> program) : program_(std::move(program)) {

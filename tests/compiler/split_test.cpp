@@ -24,17 +24,23 @@ std::size_t wrapped(long k, std::size_t slots) {
   return static_cast<std::size_t>(((k % n) + n) % n);
 }
 
-/// One term a diagonal, in order, and every rotation the sum of its steps.
-void expect_sound(const std::vector<CoveringDiagonal>& asked, const std::vector<Term>& terms, std::size_t slots) {
-  ASSERT_EQ(terms.size(), asked.size());
+/// Every diagonal once, in order, and every rotation the sum of its steps.
+void expect_sound(const std::vector<CoveringDiagonal>& asked, const Split& split, std::size_t slots) {
+  const auto& terms = split.terms;
   std::set<std::uint32_t> seen;
   for (const Term& term : terms) {
-    ASSERT_LT(term.diagonal, asked.size());
-    EXPECT_TRUE(seen.insert(term.diagonal).second);
-    const CoveringDiagonal& d = asked[term.diagonal];
-    EXPECT_EQ(term.input, d.input);
-    EXPECT_EQ(term.output, d.output);
-    EXPECT_EQ(wrapped(long{term.baby} + term.giant, slots), d.rotation);
+    for (const int shift : {0, split.paired}) {
+      const std::uint32_t diagonal = shift == 0 ? term.diagonal : term.partner;
+      if (diagonal != asked.size()) {  // else zeros
+        ASSERT_LT(diagonal, asked.size());
+        EXPECT_TRUE(seen.insert(diagonal).second);
+        const CoveringDiagonal& d = asked[diagonal];
+        EXPECT_EQ(term.input, d.input);
+        EXPECT_EQ(term.output, d.output);
+        EXPECT_EQ(wrapped(long{term.baby} + term.giant + shift, slots), d.rotation);
+      }
+      if (split.paired == 0) break;
+    }
     EXPECT_LE(std::abs(term.baby), static_cast<int>(slots / 2));
     EXPECT_GE(term.giant, 0);
     EXPECT_LT(term.giant, static_cast<int>(slots));
@@ -43,17 +49,22 @@ void expect_sound(const std::vector<CoveringDiagonal>& asked, const std::vector<
     const auto key = [](const Term& t) { return std::tie(t.output, t.giant, t.input, t.baby); };
     EXPECT_LT(key(terms[i - 1]), key(terms[i]));
   }
+  EXPECT_EQ(seen.size(), asked.size());
 }
 
-KeySwitchCount count(std::vector<Term> terms) {
+ckks::LinearMapPlan plan_of(const Split& split) {
   ckks::LinearMapPlan plan;
-  plan.terms = std::move(terms);
-  return count_key_switches(plan);
+  plan.terms = split.terms;
+  plan.paired = split.paired;
+  return plan;
 }
 
-std::set<int> keys_of(std::vector<Term> terms, std::size_t slots) {
-  ckks::LinearMapPlan plan;
-  plan.terms = std::move(terms);
+KeySwitchCount count(const Split& split) { return count_key_switches(plan_of(split)); }
+
+double cost(const Split& split) { return map_cost(kPrice, count(split), split.terms.size(), 1); }
+
+std::set<int> keys_of(const Split& split, std::size_t slots) {
+  const ckks::LinearMapPlan plan = plan_of(split);
   const auto keys = ckks::rotations_of(plan, static_cast<std::uint32_t>(slots));
   return {keys.begin(), keys.end()};
 }
@@ -74,7 +85,7 @@ TEST(Split, EveryRotationIsABabyPlusAGiantStep) {
     KeyPrice keys;
     keys.each = round % 2 == 0 ? 0 : 10;
     if (round % 4 == 1) keys.present = {1, 2, 4, 8};
-    expect_sound(asked, split_rotations(asked, slots, kPrice, keys), slots);
+    expect_sound(asked, split_rotations(asked, slots, kPrice, round % 3, keys), slots);
     ASSERT_FALSE(HasFailure()) << round;
   }
 }
@@ -84,10 +95,11 @@ TEST(Split, ADenseMatrixTakesAboutTwoRootsOfKeySwitches) {
     const std::uint32_t n = 1U << log;
     std::vector<std::uint32_t> all(n);
     for (std::uint32_t k = 0; k < n; ++k) all[k] = k;
-    const auto terms = split_rotations(diagonals(all), n, kPrice);
-    const KeySwitchCount switches = count(terms);
-    // Babies and giants multiply to all rotations; hoisted babies are cheaper, so there may be more of them.
-    EXPECT_GE((switches.babies + 1) * (switches.giants + 1), n);
+    const Split split = split_rotations(diagonals(all), n, kPrice, 1);
+    const KeySwitchCount switches = count(split);
+    // Babies and giants multiply to all rotations, or to half of them; hoisted babies are cheaper, so there may be more
+    // of them.
+    EXPECT_GE((switches.babies + 1) * (switches.giants + 1), split.paired != 0 ? n / 2 : n);
     EXPECT_LE(switches.total(), 3 * (std::size_t{1} << (log / 2)));
     EXPECT_GE(switches.babies, switches.giants);
   }
@@ -104,20 +116,44 @@ TEST(Split, AConvolutionsRotationsAreAGrid) {
     }
   }
   const auto asked = diagonals(rotations);
-  const auto terms = split_rotations(asked, kSlots, kPrice);
-  expect_sound(asked, terms, kSlots);
-  // As cheap as eight babies and fifteen giants; hoisted babies cost less than giants, so there may be more of them.
+  const Split split = split_rotations(asked, kSlots, kPrice, 1);
+  expect_sound(asked, split, kSlots);
+  // Channels eight apart share a product.
+  EXPECT_EQ(split.paired, 8 * 1024);
+  EXPECT_EQ(split.terms.size(), 72u);
+  // As cheap as eight babies and seven giants; hoisted babies cost less than giants, so there may be more of them.
   KeySwitchCount grid;
   grid.babies = 9 - 1;
-  grid.hoisted_inputs = 1;
-  grid.giants = 16 - 1;
-  EXPECT_LE(map_cost(kPrice, count(terms), terms.size(), 1), map_cost(kPrice, grid, terms.size(), 1));
+  grid.hoisted_inputs = grid.rotated_inputs = grid.conjugations = 1;
+  grid.giants = 8 - 1;
+  grid.steps = 1;
+  EXPECT_LE(cost(split), map_cost(kPrice, grid, 72, 1));
+}
+
+/// With half of the channels away there is nothing to pair them with; with a few away it's zeros.
+TEST(Split, PairsWhatIsHalfThePeriodApart) {
+  constexpr std::size_t kSlots = std::size_t{1} << 12;
+  const auto channels = [&](std::uint32_t count) {
+    std::vector<std::uint32_t> rotations;
+    for (std::uint32_t c = 0; c < count; ++c) {
+      for (std::uint32_t k = 0; k < 9; ++k) rotations.push_back(c * 256 + k);
+    }
+    return diagonals(rotations);
+  };
+  const Split half = split_rotations(channels(8), kSlots, kPrice, 1);
+  EXPECT_EQ(half.paired, 0);
+  const Split most = split_rotations(channels(15), kSlots, kPrice, 1);
+  expect_sound(channels(15), most, kSlots);
+  EXPECT_EQ(most.paired, static_cast<int>(kSlots / 2));
+  EXPECT_EQ(most.terms.size(), 72u);
+  // Weights of zeros have their price too.
+  EXPECT_EQ(split_rotations(channels(15), kSlots, kPrice, 1e4).paired, 0);
 }
 
 TEST(Split, FewRotationsNeedNoGiants) {
-  const auto terms = split_rotations(diagonals({0, 1, 7}), 64, kPrice);
-  EXPECT_EQ(count(terms).giants, 0u);
-  EXPECT_EQ(count(terms).babies, 2u);
+  const Split split = split_rotations(diagonals({0, 1, 7}), 64, kPrice, 1);
+  EXPECT_EQ(count(split).giants, 0u);
+  EXPECT_EQ(count(split).babies, 2u);
 }
 
 TEST(Split, KeysThatArePresentAreShared) {
@@ -125,22 +161,22 @@ TEST(Split, KeysThatArePresentAreShared) {
   std::vector<std::uint32_t> all;
   for (std::uint32_t k = 0; k < 64; ++k) all.push_back(k);
   const auto asked = diagonals(all);
-  const auto free_choice = split_rotations(asked, kSlots, kPrice);
+  const Split free_choice = split_rotations(asked, kSlots, kPrice, 1);
   for (const int giant : {2, 4, 16, 32}) {
     // The keys of another stage, whose split has giants of that size.
     KeyPrice keys;
     keys.each = 1e6;
     for (int k = 1; k < giant; ++k) keys.present.insert(k);
     keys.present.insert(giant);  // the step from each to the next
-    const auto terms = split_rotations(asked, kSlots, kPrice, keys);
-    expect_sound(asked, terms, kSlots);
-    for (const int k : keys_of(terms, kSlots))
+    const Split split = split_rotations(asked, kSlots, kPrice, 1, keys);
+    expect_sound(asked, split, kSlots);
+    for (const int k : keys_of(split, kSlots))
       EXPECT_TRUE(keys.present.contains(k)) << k << " with giants of " << giant;
   }
   // Dear keys: never more of them than where they cost nothing.
   KeyPrice dear;
   dear.each = 1e6;
-  const std::size_t few = keys_of(split_rotations(asked, kSlots, kPrice, dear), kSlots).size();
+  const std::size_t few = keys_of(split_rotations(asked, kSlots, kPrice, 1, dear), kSlots).size();
   EXPECT_LE(few, keys_of(free_choice, kSlots).size());
   EXPECT_EQ(few, 1u);  // a Horner scheme of steps by one
 }

@@ -123,8 +123,7 @@ TEST(Compact, DotHalves) {
           for (int h : {0, 1}) {
             for (std::size_t j = 0; j < kN; ++j) {
               std::uint64_t expected = 0;
-              for (std::size_t t = 0; t < terms; ++t)
-                expected = q.add(expected, q.mul(a[h][t][j], w[t][j >> log_run]));
+              for (std::size_t t = 0; t < terms; ++t) expected = q.add(expected, q.mul(a[h][t][j], w[t][j >> log_run]));
               if (j >= 16 && j < 32) expected = 7;
               ASSERT_EQ(out[h][j], expected) << k->name << " q " << prime << " word " << j << " run " << log_run;
             }
