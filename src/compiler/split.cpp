@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 namespace blindsight::compiler {
 
@@ -22,26 +23,40 @@ struct Step {
   int rotation;
 };
 
+/// Different numbers below a bound, emptied at no cost.
+class Numbers {
+ public:
+  explicit Numbers(std::size_t bound) : seen_(bound, 0) {}
+  void clear() {
+    ++now_;
+    all_.clear();
+  }
+  void insert(std::size_t number) {
+    if (std::exchange(seen_[number], now_) != now_) all_.push_back(number);
+  }
+  const std::vector<std::size_t>& all() const { return all_; }
+  void sort() { std::sort(all_.begin(), all_.end()); }
+
+ private:
+  std::vector<std::uint32_t> seen_;
+  std::uint32_t now_ = 1;
+  std::vector<std::size_t> all_;
+};
+
 /// Baby and giant of every rotation, by one rule, modulo `slots`. Keys are for rotations modulo `period`.
 class Splitter {
  public:
   Splitter(const std::vector<Step>& rotations, int slots, int period, const LevelCost& price, const KeyPrice& keys)
-      : rotations_(rotations), slots_(slots), period_(period), price_(price), keys_(keys) {}
-
-  template <typename Giant>
-  void consider(Giant&& giant_of) {
-    terms_.clear();
-    for (std::size_t i = 0; i < rotations_.size(); ++i) {
-      const auto& [input, output, k] = rotations_[i];
-      const int giant = cyclic(giant_of(k), slots_);
-      terms_.push_back({input, output, cyclic(k - giant, slots_), giant, static_cast<std::uint32_t>(i)});
-    }
-    const double cost = cost_of();
-    if (best_.empty() || cost < best_cost_) {
-      best_ = terms_;
-      best_cost_ = cost;
-    }
-  }
+      : rotations_(rotations),
+        slots_(slots),
+        period_(period),
+        price_(price),
+        keys_(keys),
+        giants_(rotations.size()),
+        babies_of_inputs_(room(&Step::input)),
+        giants_of_outputs_(room(&Step::output)),
+        steps_(static_cast<std::size_t>(slots)),
+        key_rotations_(static_cast<std::size_t>(period)) {}
 
   void consider_all() {
     consider([](int) { return 0; });
@@ -68,8 +83,15 @@ class Splitter {
   double cost() const { return best_cost_; }
   /// Diagonals are indices of the rotations.
   std::vector<Term> best() const {
-    std::vector<Term> out = best_;
-    for (Term& term : out) term.baby = shorter(term.baby);
+    std::vector<Term> out;
+    for (std::size_t i = 0; i < rotations_.size(); ++i) {
+      const auto& [input, output, k] = rotations_[i];
+      out.push_back({.input = input,
+                     .output = output,
+                     .baby = shorter(cyclic(k - best_[i], slots_)),
+                     .giant = best_[i],
+                     .diagonal = static_cast<std::uint32_t>(i)});
+    }
     std::sort(out.begin(), out.end(), [](const Term& a, const Term& b) {
       return std::tie(a.output, a.giant, a.input, a.baby) < std::tie(b.output, b.giant, b.input, b.baby);
     });
@@ -77,58 +99,75 @@ class Splitter {
   }
 
  private:
+  std::size_t room(std::uint32_t Step::*end) const {
+    std::size_t count = 1;
+    for (const Step& r : rotations_) count = std::max<std::size_t>(count, r.*end + std::size_t{1});
+    return count * static_cast<std::size_t>(slots_);
+  }
   int shorter(int baby) const { return baby > slots_ / 2 ? baby - slots_ : baby; }
 
-  double cost_of() {
-    babies_.clear();
-    giants_.clear();
-    all_.clear();
-    for (const Term& term : terms_) {
-      if (term.baby != 0) babies_.push_back(std::uint64_t{term.input} << 32 | static_cast<std::uint32_t>(term.baby));
-      giants_.push_back(std::uint64_t{term.output} << 32 | static_cast<std::uint32_t>(term.giant));
+  template <typename Giant>
+  void consider(Giant&& giant_of) {
+    babies_of_inputs_.clear();
+    giants_of_outputs_.clear();
+    const auto slots = static_cast<std::size_t>(slots_);
+    for (std::size_t i = 0; i < rotations_.size(); ++i) {
+      const auto& [input, output, k] = rotations_[i];
+      giants_[i] = cyclic(giant_of(k), slots_);
+      const int baby = cyclic(k - giants_[i], slots_);
+      if (baby != 0) babies_of_inputs_.insert(input * slots + static_cast<std::size_t>(baby));
+      giants_of_outputs_.insert(output * slots + static_cast<std::size_t>(giants_[i]));
     }
-    KeySwitchCount count;
-    count.babies = distinct(babies_);
-    distinct(giants_);
-    steps_.clear();
-    for (std::size_t i = 0; i < giants_.size(); ++i) {
-      const bool same_output = i > 0 && giants_[i] >> 32 == giants_[i - 1] >> 32;
-      const std::uint64_t step = same_output ? giants_[i] - giants_[i - 1] : giants_[i] & 0xffffffff;
-      if (step == 0) continue;
-      ++count.giants;
-      steps_.push_back(step);
+    const double cost = cost_of();
+    if (best_.empty() || cost < best_cost_) {
+      best_ = giants_;
+      best_cost_ = cost;
     }
-    count.steps = distinct(steps_);
-    std::uint64_t last = ~std::uint64_t{0};
-    for (const std::uint64_t b : babies_) {
-      if (b >> 32 != last) ++count.hoisted_inputs;
-      last = b >> 32;
-    }
-    double cost = map_cost(price_, count, terms_.size(), 1);
-    if (keys_.each > 0) {
-      for (const std::uint64_t k : babies_) {
-        all_.push_back(static_cast<std::uint64_t>(cyclic(shorter(static_cast<int>(k & 0xffffffff)), period_)));
-      }
-      for (const std::uint64_t k : steps_) all_.push_back(k);
-      distinct(all_);
-      for (const std::uint64_t k : all_) cost += keys_.present.contains(static_cast<int>(k)) ? 0 : keys_.each;
-    }
-    return cost;
   }
 
-  static std::size_t distinct(std::vector<std::uint64_t>& values) {
-    std::sort(values.begin(), values.end());
-    values.erase(std::unique(values.begin(), values.end()), values.end());
-    return values.size();
+  double cost_of() {
+    const auto slots = static_cast<std::size_t>(slots_);
+    KeySwitchCount count;
+    count.babies = babies_of_inputs_.all().size();
+    giants_of_outputs_.sort();
+    steps_.clear();
+    std::size_t before = 0;
+    for (const std::size_t giant : giants_of_outputs_.all()) {
+      const bool same_output = giant / slots == before / slots;
+      const std::size_t step = same_output ? giant - before : giant % slots;
+      before = giant;
+      if (step == 0) continue;
+      ++count.giants;
+      steps_.insert(step);
+    }
+    count.steps = steps_.all().size();
+    inputs_.clear();
+    for (const std::size_t baby : babies_of_inputs_.all()) inputs_.insert(baby / slots);
+    count.hoisted_inputs = inputs_.size();
+    double cost = map_cost(price_, count, rotations_.size(), 1);
+    if (keys_.each > 0) {
+      key_rotations_.clear();
+      for (const std::size_t baby : babies_of_inputs_.all()) {
+        const int signed_baby = shorter(static_cast<int>(baby % slots));
+        key_rotations_.insert(static_cast<std::size_t>(cyclic(signed_baby, period_)));
+      }
+      for (const std::size_t step : steps_.all()) key_rotations_.insert(step);
+      for (const std::size_t k : key_rotations_.all()) {
+        cost += keys_.present.contains(static_cast<int>(k)) ? 0 : keys_.each;
+      }
+    }
+    return cost;
   }
 
   const std::vector<Step>& rotations_;
   int slots_, period_;
   const LevelCost& price_;
   const KeyPrice& keys_;
-  std::vector<Term> terms_, best_;
+  std::vector<int> giants_, best_;  // by rotation
   double best_cost_ = 0;
-  std::vector<std::uint64_t> babies_, giants_, steps_, all_;
+  Numbers babies_of_inputs_, giants_of_outputs_;  // times the slots
+  Numbers steps_, key_rotations_;
+  std::set<std::size_t> inputs_;
 };
 
 /// Diagonals whose rotations differ by half the period, of one input and output; or one of them.
