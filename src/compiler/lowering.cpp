@@ -81,6 +81,7 @@ struct Standing {
   std::unique_ptr<SlotsOfElement> slots_of;
   std::optional<Grid> grid;
   std::uint64_t hash = 0;
+  unsigned log_period = 0;               // with which the layout repeats
   std::shared_ptr<const Standing> half;  // the same in a ring of half the slots; null where nothing reads it there
 };
 using StandingPtr = std::shared_ptr<const Standing>;
@@ -94,6 +95,17 @@ bool may_shrink(const Layout& layout, unsigned log_period, unsigned times) {
                     layout.element.begin());
 }
 
+/// log2 of the shortest period of all its slots.
+unsigned log_period_of(const Layout& layout) {
+  auto bits = static_cast<unsigned>(std::countr_zero(layout.element.size()));
+  const auto repeats = [&](unsigned log_half) {
+    const auto half = layout.element.begin() + (std::ptrdiff_t{1} << log_half);
+    return std::equal(layout.element.begin(), half, half);
+  };
+  while (bits > 0 && repeats(bits - 1)) --bits;
+  return bits;
+}
+
 /// `halvings`: how often the ring shrinks before the value's last reader.
 StandingPtr make_standing(Layout layout, std::optional<Grid> grid, std::size_t elements, unsigned halvings) {
   auto out = std::make_shared<Standing>();
@@ -105,6 +117,7 @@ StandingPtr make_standing(Layout layout, std::optional<Grid> grid, std::size_t e
                         layout.element.begin() + static_cast<std::ptrdiff_t>(layout.element.size() / 2));
     out->half = make_standing(std::move(half), grid, elements, halvings - 1);
   }
+  out->log_period = log_period_of(layout);
   out->layout = std::move(layout);
   out->grid = std::move(grid);
   return out;
@@ -131,6 +144,69 @@ struct Task {
   std::shared_ptr<const Candidate> candidate;
   double at_least;
   double work;  ///< steps of its covers, about
+};
+
+/// Whether the live values stand alike.
+bool same(const State& a, const State& b) {
+  for (std::size_t v = 0; v < a.values.size(); ++v) {
+    if ((a.values[v] == nullptr) != (b.values[v] == nullptr)) return false;
+    if (a.values[v] && !(a.values[v]->layout == b.values[v]->layout)) return false;
+  }
+  return true;
+}
+
+/// The cheapest states, no two of which are the same: so many of the period that the cheapest has, and a few of every
+/// other, which the next stages may be cheaper for.
+class Beam {
+ public:
+  explicit Beam(std::size_t keep) : keep_(keep) {}
+
+  bool empty() const { return best_.empty(); }
+  double least() const { return empty() ? kInfinity : best_.at(cheapest()).front()->cost; }
+  /// What a state of that period must cost less than.
+  double cutoff(unsigned log_period) const {
+    const auto found = best_.find(log_period);
+    if (found == best_.end()) return kInfinity;
+    const std::size_t room = room_for(log_period);
+    return found->second.size() < room ? kInfinity : found->second[room - 1]->cost;
+  }
+  void add(unsigned log_period, StatePtr state) {
+    auto& best = best_[log_period];
+    const auto twin = std::find_if(best.begin(), best.end(), [&](const StatePtr& s) { return same(*s, *state); });
+    if (twin != best.end()) {
+      if ((*twin)->cost <= state->cost) return;
+      best.erase(twin);
+    }
+    const auto at = std::upper_bound(best.begin(), best.end(), state,
+                                     [](const StatePtr& a, const StatePtr& b) { return a->cost < b->cost; });
+    best.insert(at, std::move(state));
+    if (best.size() > keep_) best.pop_back();
+  }
+  std::vector<StatePtr> states() const {
+    std::vector<StatePtr> all;
+    for (const auto& [log_period, best] : best_) {
+      const std::size_t count = std::min(best.size(), room_for(log_period));
+      all.insert(all.end(), best.begin(), best.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+    std::stable_sort(all.begin(), all.end(), [](const StatePtr& a, const StatePtr& b) { return a->cost < b->cost; });
+    if (keep_ == 1) all.resize(std::min<std::size_t>(all.size(), 1));
+    return all;
+  }
+
+ private:
+  static constexpr std::size_t kOfOtherPeriods = 2;
+  unsigned cheapest() const {
+    return std::min_element(
+               best_.begin(), best_.end(),
+               [](const auto& a, const auto& b) { return a.second.front()->cost < b.second.front()->cost; })
+        ->first;
+  }
+  std::size_t room_for(unsigned log_period) const {
+    return log_period == cheapest() ? keep_ : std::min(keep_, kOfOtherPeriods);
+  }
+
+  std::size_t keep_;
+  std::map<unsigned, std::vector<StatePtr>> best_;  // by log2 of the period of what the stage makes
 };
 
 /// The beam search.
@@ -187,18 +263,25 @@ class Search {
     return *standing;
   }
   const LevelCost& price_of(std::size_t stage) const { return options_.prices[level_of(stage)]; }
-  /// Of a weight of the stage's period: to have it at hand.
-  double weight_price(std::size_t stage) const {
-    const std::size_t period = std::size_t{1} << log_period(stage), slots = std::size_t{1} << log_slots(stage);
-    return options_.cached ? price_of(stage).weight(period, slots) : price_of(stage).encode(period, slots);
+  /// Of what the stage makes.
+  unsigned made_log_period(std::size_t stage, const Candidate& candidate) const {
+    const unsigned most = log_period(stage);
+    return candidate.grid ? std::min(most, static_cast<unsigned>(std::bit_width(candidate.grid->mask()))) : most;
   }
-  /// Ciphertexts that the stage reads.
-  std::uint32_t inputs_of(const State& state, std::size_t stage) const {
-    std::size_t count = 0;
+  /// The ciphertexts that the stage reads. A weight repeats as its input and its output do.
+  std::vector<SplitInput> split_inputs(const State& state, std::size_t stage, const Candidate& candidate) const {
+    const unsigned stage_period = log_period(stage);
+    const std::size_t slots = std::size_t{1} << log_slots(stage);
+    std::vector<SplitInput> inputs;
     for (const nn::StageTerm& term : network_.stages[stage].terms) {
-      count += read(state, term.value, stage).layout.element.size() >> log_period(stage);
+      const Standing& from = read(state, term.value, stage);
+      const std::size_t period = std::size_t{1} << std::min(from.log_period, stage_period);
+      const std::size_t own = std::max(period, std::size_t{1} << made_log_period(stage, candidate));
+      const LevelCost& price = price_of(stage);
+      const double weight = options_.cached ? price.weight(own, slots) : price.encode(own, slots);
+      inputs.insert(inputs.end(), from.layout.element.size() >> stage_period, {period, weight});
     }
-    return static_cast<std::uint32_t>(count);
+    return inputs;
   }
 
   /// The one with the most weights.
@@ -220,7 +303,8 @@ class Search {
     std::size_t count = 0;
     double limbs = 0;
   };
-  Keys split_all(Lowered& lowered, const std::vector<Cover>& covers, double wish);
+  Keys split_all(Lowered& lowered, const std::vector<Cover>& covers, const std::vector<std::vector<SplitInput>>& inputs,
+                 double wish);
 
   const nn::QuadraticNetwork& network_;
   const LoweringOptions& options_;
@@ -276,8 +360,12 @@ std::vector<std::shared_ptr<const Candidate>> Search::candidates(const State& st
     out.push_back(std::move(candidate));
   };
   const auto add_grid = [&](const Grid& grid) {
-    for (Grid& shrunk : halvings(stage + 1) > 0 ? compacted(grid, last_log_period_[stage + 1]) : std::vector{grid}) {
-      if (auto p = placement(shrunk, log_period(stage), kMaxLogCiphertexts)) add(std::move(*p), std::move(shrunk));
+    std::vector<Grid> grids =
+        halvings(stage + 1) > 0 ? compacted(grid, last_log_period_[stage + 1]) : std::vector{grid};
+    // Without free bits below its highest: the next stage then reads a shorter period.
+    for (Grid& dense : compacted(grid, static_cast<unsigned>(std::popcount(grid.mask())))) grids.push_back(dense);
+    for (Grid& each : grids) {
+      if (auto p = placement(each, log_period(stage), kMaxLogCiphertexts)) add(std::move(*p), std::move(each));
     }
   };
   for (const nn::StageTerm& term : what.terms) {
@@ -339,13 +427,14 @@ std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, doubl
   auto state = std::make_shared<State>(*task.from);
   ckks::LinearMapPlan plan;
   plan.outputs = static_cast<std::uint32_t>(placement.ciphertexts());
-  Split split = split_rotations(*diagonals, placement.slots(), price, weight_price(stage));
-  plan.inputs = inputs_of(*task.from, stage);
+  const auto inputs = split_inputs(*task.from, stage, *task.candidate);
+  Split split = split_rotations(*diagonals, placement.slots(), inputs, price);
+  plan.inputs = static_cast<std::uint32_t>(inputs.size());
   plan.terms = std::move(split.terms);
   plan.paired = split.paired;
   plan.folds = placement.fold_rotations();
   state->cost += map_cost(price, count_key_switches(plan), plan.terms.size(), plan.outputs);
-  state->cost += static_cast<double>(plan.terms.size() * (plan.paired != 0 ? 2 : 1)) * weight_price(stage);
+  state->cost += split.weights;
   const LevelCost& next = options_.prices[level_of(stage) - 1];  // of its readers
   state->cost += plan.outputs * (next.square + next.relinearise + price.rescale);
   const unsigned ring = ring_of_stage(stage);
@@ -362,7 +451,7 @@ std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, doubl
   return state;
 }
 
-/// The states after one stage: at most `keep`, the cheapest, of which the live values stand differently.
+/// The states after one stage: see Beam.
 std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::size_t stage, std::size_t keep) {
   std::vector<Task> tasks;
   for (const StatePtr& state : states) {
@@ -378,50 +467,42 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
     }
   }
   std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.at_least < b.at_least; });
-  const auto same = [](const State& a, const State& b) {
-    for (std::size_t v = 0; v < a.values.size(); ++v) {
-      if ((a.values[v] == nullptr) != (b.values[v] == nullptr)) return false;
-      if (a.values[v] && !(a.values[v]->layout == b.values[v]->layout)) return false;
-    }
-    return true;
-  };
   const double start = states.front()->cost;
-  std::vector<StatePtr> best;
+  Beam beam(keep);
   for (const double work_limit : kWorkLimits) {
     double spent = 0;
     std::size_t count = 1;  // the first sets a mark, so that no time goes into hopeless ones
     for (std::size_t first = 0; first < tasks.size(); first += count, count = kBatch) {
-      double cutoff = best.size() < keep ? kInfinity : best.back()->cost;
-      if (!best.empty()) cutoff = std::min(cutoff, start + kHopeless * (best.front()->cost - start));
-      if (tasks[first].at_least >= cutoff) break;
+      const double hopeless = start + kHopeless * (beam.least() - start);
+      if (tasks[first].at_least >= hopeless) break;
       count = std::min(count, tasks.size() - first);
-      if (!best.empty() && spent + tasks[first].work > effort_.stage_work) {
+      if (!beam.empty() && spent + tasks[first].work > effort_.stage_work) {
         count = 1;  // a quicker one may follow
         continue;
       }
-      for (std::size_t i = 0; i < count; ++i) spent += std::min(tasks[first + i].work, work_limit);
       std::vector<std::shared_ptr<State>> found(count);
-      parallel_for(count, [&](std::size_t i) { found[i] = extend(tasks[first + i], stage, cutoff, work_limit); });
-      for (auto& state : found) {
-        if (!state) continue;
-        const auto twin = std::find_if(best.begin(), best.end(), [&](const StatePtr& s) { return same(*s, *state); });
-        if (twin != best.end()) {
-          if ((*twin)->cost <= state->cost) continue;
-          best.erase(twin);
-        }
-        const auto at = std::upper_bound(best.begin(), best.end(), state,
-                                         [](const StatePtr& a, const StatePtr& b) { return a->cost < b->cost; });
-        best.insert(at, std::move(state));
-        if (best.size() > keep) best.pop_back();
+      std::vector<double> cutoff(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        const Task& task = tasks[first + i];
+        cutoff[i] = std::min(hopeless, beam.cutoff(made_log_period(stage, *task.candidate)));
+        if (task.at_least < cutoff[i]) spent += std::min(task.work, work_limit);
+      }
+      parallel_for(count, [&](std::size_t i) {
+        const Task& task = tasks[first + i];
+        if (task.at_least < cutoff[i]) found[i] = extend(task, stage, cutoff[i], work_limit);
+      });
+      for (std::size_t i = 0; i < count; ++i) {
+        if (found[i]) beam.add(made_log_period(stage, *tasks[first + i].candidate), std::move(found[i]));
       }
     }
-    if (!best.empty()) break;
+    if (!beam.empty()) break;
   }
-  return best;
+  return beam.states();
 }
 
 /// Splits the rotations of every stage. Stages of higher levels come first: their keys serve the lower ones.
-Search::Keys Search::split_all(Lowered& lowered, const std::vector<Cover>& covers, double wish) {
+Search::Keys Search::split_all(Lowered& lowered, const std::vector<Cover>& covers,
+                               const std::vector<std::vector<SplitInput>>& inputs, double wish) {
   KeyPrice keys;
   Keys out;
   std::map<std::pair<unsigned, int>, double> limbs;  // by ring and rotation
@@ -431,7 +512,7 @@ Search::Keys Search::split_all(Lowered& lowered, const std::vector<Cover>& cover
     const LevelCost& price = price_of(s);
     const int period = 1 << log_period(s);
     keys.each = wish * price.key_limbs;
-    Split split = split_rotations(covers[s], std::size_t{1} << log_period(s), price, weight_price(s), keys);
+    Split split = split_rotations(covers[s], std::size_t{1} << log_period(s), inputs[s], price, keys);
     stage.plan.terms = std::move(split.terms);
     stage.plan.paired = split.paired;
     if (split.paired != 0 && !keys.conjugation) {
@@ -454,6 +535,7 @@ Lowered Search::build(const State& state) {
   out.log_period = log_period(0);
   out.cost = state.cost;
   std::vector<Cover> covers;
+  std::vector<std::vector<SplitInput>> inputs;
   State all;  // every value's standing, also of those that the search has dropped
   all.values.resize(network_.stages.size() + 1);
   all.values[0] = state.input;
@@ -494,11 +576,12 @@ Lowered Search::build(const State& state) {
       stage.diagonals.emplace_back(std::vector<double>(slots, 0.0));
     }
     all.values[s + 1] = make_standing(stage.output, std::nullopt, nn::element_count(what.shape), halvings(s + 1));
+    inputs.push_back(split_inputs(all, s, *state.chosen[s]));
     covers.push_back(std::move(diagonals));
     out.stages.push_back(std::move(stage));
   }
   for (double wish = kKeyWish;; wish *= kKeyWishGrowth) {
-    const Keys keys = split_all(out, covers, wish);
+    const Keys keys = split_all(out, covers, inputs, wish);
     out.rotation_keys = keys.count;
     const bool few = options_.max_rotation_keys == 0 || keys.count <= options_.max_rotation_keys;
     const bool small = options_.max_key_limbs == 0 || keys.limbs <= options_.max_key_limbs;

@@ -14,6 +14,8 @@ namespace {
 
 using Term = ckks::LinearMapPlan::Term;
 constexpr std::size_t kShortList = 160;
+/// Pairs with more products than that many of the diagonals are not looked at.
+constexpr double kMostInPairs = 0.75;
 
 int cyclic(int k, int n) { return ((k % n) + n) % n; }
 
@@ -21,6 +23,7 @@ int cyclic(int k, int n) { return ((k % n) + n) % n; }
 struct Step {
   std::uint32_t input, output;
   int rotation;
+  bool exact = false;  ///< else any that differs from it by a multiple of the splitter's slots
 };
 
 /// Different numbers below a bound, emptied at no cost.
@@ -43,7 +46,7 @@ class Numbers {
   std::vector<std::size_t> all_;
 };
 
-/// Baby and giant of every rotation, by one rule, modulo `slots`. Keys are for rotations modulo `period`.
+/// Baby and giant of every rotation, by one rule, modulo `slots`, which divides the `period` of all rotations.
 class Splitter {
  public:
   Splitter(const std::vector<Step>& rotations, int slots, int period, const LevelCost& price, const KeyPrice& keys)
@@ -55,7 +58,7 @@ class Splitter {
         giants_(rotations.size()),
         babies_of_inputs_(room(&Step::input)),
         giants_of_outputs_(room(&Step::output)),
-        steps_(static_cast<std::size_t>(slots)),
+        steps_(static_cast<std::size_t>(period)),
         key_rotations_(static_cast<std::size_t>(period)) {}
 
   void consider_all() {
@@ -85,10 +88,10 @@ class Splitter {
   std::vector<Term> best() const {
     std::vector<Term> out;
     for (std::size_t i = 0; i < rotations_.size(); ++i) {
-      const auto& [input, output, k] = rotations_[i];
-      out.push_back({.input = input,
-                     .output = output,
-                     .baby = shorter(cyclic(k - best_[i], slots_)),
+      const Step& step = rotations_[i];
+      out.push_back({.input = step.input,
+                     .output = step.output,
+                     .baby = shorter(cyclic(step.rotation - best_[i], slots_)),
                      .giant = best_[i],
                      .diagonal = static_cast<std::uint32_t>(i)});
     }
@@ -102,7 +105,7 @@ class Splitter {
   std::size_t room(std::uint32_t Step::*end) const {
     std::size_t count = 1;
     for (const Step& r : rotations_) count = std::max<std::size_t>(count, r.*end + std::size_t{1});
-    return count * static_cast<std::size_t>(slots_);
+    return count * static_cast<std::size_t>(period_);
   }
   int shorter(int baby) const { return baby > slots_ / 2 ? baby - slots_ : baby; }
 
@@ -110,13 +113,14 @@ class Splitter {
   void consider(Giant&& giant_of) {
     babies_of_inputs_.clear();
     giants_of_outputs_.clear();
-    const auto slots = static_cast<std::size_t>(slots_);
+    const auto room = static_cast<std::size_t>(period_);
     for (std::size_t i = 0; i < rotations_.size(); ++i) {
-      const auto& [input, output, k] = rotations_[i];
-      giants_[i] = cyclic(giant_of(k), slots_);
+      const auto& [input, output, k, exact] = rotations_[i];
+      giants_[i] = cyclic(giant_of(k % slots_), slots_);
       const int baby = cyclic(k - giants_[i], slots_);
-      if (baby != 0) babies_of_inputs_.insert(input * slots + static_cast<std::size_t>(baby));
-      giants_of_outputs_.insert(output * slots + static_cast<std::size_t>(giants_[i]));
+      if (exact) giants_[i] = cyclic(k - shorter(baby), period_);
+      if (baby != 0) babies_of_inputs_.insert(input * room + static_cast<std::size_t>(baby));
+      giants_of_outputs_.insert(output * room + static_cast<std::size_t>(giants_[i]));
     }
     const double cost = cost_of();
     if (best_.empty() || cost < best_cost_) {
@@ -126,15 +130,15 @@ class Splitter {
   }
 
   double cost_of() {
-    const auto slots = static_cast<std::size_t>(slots_);
+    const auto room = static_cast<std::size_t>(period_);
     KeySwitchCount count;
     count.babies = babies_of_inputs_.all().size();
     giants_of_outputs_.sort();
     steps_.clear();
     std::size_t before = 0;
     for (const std::size_t giant : giants_of_outputs_.all()) {
-      const bool same_output = giant / slots == before / slots;
-      const std::size_t step = same_output ? giant - before : giant % slots;
+      const bool same_output = giant / room == before / room;
+      const std::size_t step = same_output ? giant - before : giant % room;
       before = giant;
       if (step == 0) continue;
       ++count.giants;
@@ -142,13 +146,13 @@ class Splitter {
     }
     count.steps = steps_.all().size();
     inputs_.clear();
-    for (const std::size_t baby : babies_of_inputs_.all()) inputs_.insert(baby / slots);
+    for (const std::size_t baby : babies_of_inputs_.all()) inputs_.insert(baby / room);
     count.hoisted_inputs = inputs_.size();
     double cost = map_cost(price_, count, rotations_.size(), 1);
     if (keys_.each > 0) {
       key_rotations_.clear();
       for (const std::size_t baby : babies_of_inputs_.all()) {
-        const int signed_baby = shorter(static_cast<int>(baby % slots));
+        const int signed_baby = shorter(static_cast<int>(baby % room));
         key_rotations_.insert(static_cast<std::size_t>(cyclic(signed_baby, period_)));
       }
       for (const std::size_t step : steps_.all()) key_rotations_.insert(step);
@@ -170,57 +174,97 @@ class Splitter {
   std::set<std::size_t> inputs_;
 };
 
-/// Diagonals whose rotations differ by half the period, of one input and output; or one of them.
+/// Diagonals whose rotations differ by half of their input's period, to one output; or one of them.
 struct DiagonalPair {
   std::optional<std::uint32_t> lower, upper;
 };
 
+/// Diagonals in pairs, as far as there are partners.
+class Pairing {
+ public:
+  /// Of inputs that repeat with period 2·half; those of others stay alone.
+  Pairing(std::span<const CoveringDiagonal> diagonals, std::span<const SplitInput> inputs, int half) : half_(half) {
+    std::map<std::tuple<std::uint32_t, std::uint32_t, int>, std::size_t> known;
+    for (std::uint32_t i = 0; i < diagonals.size(); ++i) {
+      const CoveringDiagonal& d = diagonals[i];
+      outputs_.insert(d.output);
+      const int k = static_cast<int>(d.rotation) % (2 * half);
+      if (inputs[d.input].period == 2 * static_cast<std::size_t>(half)) {
+        const auto [at, fresh] = known.try_emplace({d.output, d.input, k % half}, steps_.size());
+        if (fresh) {
+          add({d.input, d.output, k % half}, inputs[d.input].weight);
+        }
+        DiagonalPair& pair = pairs_[at->second];
+        auto& place = k < half ? pair.lower : pair.upper;
+        if (!std::exchange(place, place.value_or(i)).has_value()) continue;  // else the rotation is another's already
+      }
+      add({d.input, d.output, static_cast<int>(d.rotation), true}, inputs[d.input].weight);
+      pairs_.back().lower = i;
+    }
+  }
+
+  const std::vector<Step>& steps() const { return steps_; }
+  double weights() const { return weights_; }
+  std::size_t outputs() const { return outputs_.size(); }
+
+  /// Names diagonals and partners in the terms of a splitter; `none` stands for zeros.
+  void name(std::vector<Term>& terms, std::uint32_t none) const {
+    for (Term& term : terms) {
+      const Step& step = steps_[term.diagonal];
+      const auto& [lower, upper] = pairs_[term.diagonal];
+      const bool straight = step.exact || cyclic(term.baby + term.giant, 2 * half_) == step.rotation;
+      term.diagonal = (straight ? lower : upper).value_or(none);
+      term.partner = (straight ? upper : lower).value_or(none);
+    }
+  }
+
+ private:
+  void add(const Step& step, double weight) {
+    steps_.push_back(step);
+    pairs_.emplace_back();
+    weights_ += 2 * weight;
+  }
+
+  int half_;
+  std::vector<Step> steps_;
+  std::vector<DiagonalPair> pairs_;  // by step
+  std::set<std::uint32_t> outputs_;
+  double weights_ = 0;
+};
+
 }  // namespace
 
-Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots, const LevelCost& price,
-                      double weight, const KeyPrice& keys) {
-  const int period = static_cast<int>(slots), half = period / 2;
-  std::vector<Step> all;
-  std::map<std::tuple<std::uint32_t, std::uint32_t, int>, DiagonalPair> pairs;
-  for (std::uint32_t i = 0; i < diagonals.size(); ++i) {
-    const auto k = static_cast<int>(diagonals[i].rotation);
-    all.push_back({diagonals[i].input, diagonals[i].output, k});
-    DiagonalPair& pair = pairs[{diagonals[i].output, diagonals[i].input, half > 0 ? k % half : k}];
-    (k < half ? pair.lower : pair.upper) = i;
+Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots,
+                      std::span<const SplitInput> inputs, const LevelCost& price, const KeyPrice& keys) {
+  const int period = static_cast<int>(slots);
+  Split best;
+  std::vector<Step> steps;
+  for (const CoveringDiagonal& d : diagonals) {
+    steps.push_back({d.input, d.output, static_cast<int>(d.rotation)});
+    best.weights += inputs[d.input].weight;
   }
-  Splitter single(all, period, period, price, keys);
+  Splitter single(steps, period, period, price, keys);
   single.consider_all();
-  if (4 * pairs.size() > 3 * all.size()) return {single.best(), 0};
+  best.terms = single.best();
+  double best_cost = single.cost() + best.weights;
 
-  std::vector<Step> lower;
-  std::vector<DiagonalPair> parts;
-  std::set<std::uint32_t> inputs, outputs;
-  for (const auto& [ends, pair] : pairs) {
-    const auto& [output, input, k] = ends;
-    lower.push_back({input, output, k});
-    parts.push_back(pair);
-    inputs.insert(input);
-    outputs.insert(output);
+  std::set<int> halves;
+  for (const SplitInput& input : inputs) halves.insert(static_cast<int>(input.period / 2));
+  halves.erase(0);
+  for (const int half : halves) {
+    const Pairing pairing(diagonals, inputs, half);
+    if (static_cast<double>(pairing.steps().size()) > kMostInPairs * static_cast<double>(diagonals.size())) continue;
+    Splitter splitter(pairing.steps(), half, period, price, keys);
+    splitter.consider_all();
+    const double cost = splitter.cost() + pairing.weights() + static_cast<double>(inputs.size()) * price.rotate +
+                        static_cast<double>(pairing.outputs()) * price.conjugate +
+                        keys.each * ((keys.present.contains(half) ? 0 : 1) + (keys.conjugation ? 0 : 1));
+    if (cost >= best_cost) continue;
+    best = {splitter.best(), half, pairing.weights()};
+    best_cost = cost;
+    pairing.name(best.terms, static_cast<std::uint32_t>(diagonals.size()));
   }
-  Splitter paired(lower, half, period, price, keys);
-  paired.consider_all();
-  const double more = static_cast<double>(inputs.size()) * price.rotate +
-                      static_cast<double>(outputs.size()) * price.conjugate +
-                      keys.each * ((keys.present.contains(half) ? 0 : 1) + (keys.conjugation ? 0 : 1));
-  const double weights = weight * static_cast<double>(all.size());
-  const double weights_in_pairs = weight * static_cast<double>(2 * pairs.size());
-  if (single.cost() + weights <= paired.cost() + weights_in_pairs + more) return {single.best(), 0};
-
-  Split split{paired.best(), half};
-  const auto none = static_cast<std::uint32_t>(diagonals.size());
-  for (Term& term : split.terms) {
-    const std::uint32_t i = term.diagonal;
-    const bool is_lower = cyclic(term.baby + term.giant, period) == lower[i].rotation;
-    const auto& [below, above] = parts[i];
-    term.diagonal = (is_lower ? below : above).value_or(none);
-    term.partner = (is_lower ? above : below).value_or(none);
-  }
-  return split;
+  return best;
 }
 
 }  // namespace blindsight::compiler

@@ -18,18 +18,24 @@ struct KeyPrice {
   bool conjugation = false;  ///< whether that has
 };
 
+/// A ciphertext that a linear map reads.
+struct SplitInput {
+  std::size_t period = 1;  ///< with which it repeats: divides the slots
+  double weight = 0;       ///< what one diagonal's weight costs beside its product
+};
+
 struct Split {
   /// Sorted. Diagonals and partners are indices; that behind the last one stands for a diagonal of zeros.
   std::vector<ckks::LinearMapPlan::Term> terms;
   int paired = 0;
+  double weights = 0;  ///< what they cost
 };
 
-/// The cheapest of the plans tried: every diagonal by itself, or those half the slots apart in pairs; rotations split
-/// by residues of all powers of two, by fields of bits, for short lists by small multiples of their common divisor too.
-/// `slots`: period of the tensors; every rotation is below it. Giant steps are in [0, slots), so that few differences
-/// between them are few keys; baby steps go the shorter way round. `weight`: what one diagonal's weight costs beside
-/// its product.
-Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots, const LevelCost& price,
-                      double weight, const KeyPrice& keys = {});
+/// The cheapest of the plans tried: every diagonal by itself, or those half an input's period apart in pairs; rotations
+/// split by residues of all powers of two, by fields of bits, for short lists by small multiples of their common
+/// divisor too. `slots`: period of the tensors; every rotation is below it. Giant steps are in [0, slots), so that few
+/// differences between them are few keys; baby steps go the shorter way round.
+Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots,
+                      std::span<const SplitInput> inputs, const LevelCost& price, const KeyPrice& keys = {});
 
 }  // namespace blindsight::compiler

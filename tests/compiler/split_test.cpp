@@ -19,6 +19,9 @@ std::vector<CoveringDiagonal> diagonals(const std::vector<std::uint32_t>& rotati
   return out;
 }
 
+/// As many inputs as may be, of that period.
+std::vector<SplitInput> inputs_of(std::size_t period, double weight = 1) { return {3, {period, weight}}; }
+
 std::size_t wrapped(long k, std::size_t slots) {
   const auto n = static_cast<long>(slots);
   return static_cast<std::size_t>(((k % n) + n) % n);
@@ -85,7 +88,7 @@ TEST(Split, EveryRotationIsABabyPlusAGiantStep) {
     KeyPrice keys;
     keys.each = round % 2 == 0 ? 0 : 10;
     if (round % 4 == 1) keys.present = {1, 2, 4, 8};
-    expect_sound(asked, split_rotations(asked, slots, kPrice, round % 3, keys), slots);
+    expect_sound(asked, split_rotations(asked, slots, inputs_of(slots, round % 3), kPrice, keys), slots);
     ASSERT_FALSE(HasFailure()) << round;
   }
 }
@@ -95,7 +98,7 @@ TEST(Split, ADenseMatrixTakesAboutTwoRootsOfKeySwitches) {
     const std::uint32_t n = 1U << log;
     std::vector<std::uint32_t> all(n);
     for (std::uint32_t k = 0; k < n; ++k) all[k] = k;
-    const Split split = split_rotations(diagonals(all), n, kPrice, 1);
+    const Split split = split_rotations(diagonals(all), n, inputs_of(n), kPrice);
     const KeySwitchCount switches = count(split);
     // Babies and giants multiply to all rotations, or to half of them; hoisted babies are cheaper, so there may be more
     // of them.
@@ -116,7 +119,7 @@ TEST(Split, AConvolutionsRotationsAreAGrid) {
     }
   }
   const auto asked = diagonals(rotations);
-  const Split split = split_rotations(asked, kSlots, kPrice, 1);
+  const Split split = split_rotations(asked, kSlots, inputs_of(kSlots), kPrice);
   expect_sound(asked, split, kSlots);
   // Channels eight apart share a product.
   EXPECT_EQ(split.paired, 8 * 1024);
@@ -140,18 +143,18 @@ TEST(Split, PairsWhatIsHalfThePeriodApart) {
     }
     return diagonals(rotations);
   };
-  const Split half = split_rotations(channels(8), kSlots, kPrice, 1);
+  const Split half = split_rotations(channels(8), kSlots, inputs_of(kSlots, 1), kPrice);
   EXPECT_EQ(half.paired, 0);
-  const Split most = split_rotations(channels(15), kSlots, kPrice, 1);
+  const Split most = split_rotations(channels(15), kSlots, inputs_of(kSlots, 1), kPrice);
   expect_sound(channels(15), most, kSlots);
   EXPECT_EQ(most.paired, static_cast<int>(kSlots / 2));
   EXPECT_EQ(most.terms.size(), 72u);
   // Weights of zeros have their price too.
-  EXPECT_EQ(split_rotations(channels(15), kSlots, kPrice, 1e4).paired, 0);
+  EXPECT_EQ(split_rotations(channels(15), kSlots, inputs_of(kSlots, 1e4), kPrice).paired, 0);
 }
 
 TEST(Split, FewRotationsNeedNoGiants) {
-  const Split split = split_rotations(diagonals({0, 1, 7}), 64, kPrice, 1);
+  const Split split = split_rotations(diagonals({0, 1, 7}), 64, inputs_of(64), kPrice);
   EXPECT_EQ(count(split).giants, 0u);
   EXPECT_EQ(count(split).babies, 2u);
 }
@@ -161,14 +164,14 @@ TEST(Split, KeysThatArePresentAreShared) {
   std::vector<std::uint32_t> all;
   for (std::uint32_t k = 0; k < 64; ++k) all.push_back(k);
   const auto asked = diagonals(all);
-  const Split free_choice = split_rotations(asked, kSlots, kPrice, 1);
+  const Split free_choice = split_rotations(asked, kSlots, inputs_of(kSlots), kPrice);
   for (const int giant : {2, 4, 16, 32}) {
     // The keys of another stage, whose split has giants of that size.
     KeyPrice keys;
     keys.each = 1e6;
     for (int k = 1; k < giant; ++k) keys.present.insert(k);
     keys.present.insert(giant);  // the step from each to the next
-    const Split split = split_rotations(asked, kSlots, kPrice, 1, keys);
+    const Split split = split_rotations(asked, kSlots, inputs_of(kSlots), kPrice, keys);
     expect_sound(asked, split, kSlots);
     for (const int k : keys_of(split, kSlots))
       EXPECT_TRUE(keys.present.contains(k)) << k << " with giants of " << giant;
@@ -176,7 +179,7 @@ TEST(Split, KeysThatArePresentAreShared) {
   // Dear keys: never more of them than where they cost nothing.
   KeyPrice dear;
   dear.each = 1e6;
-  const std::size_t few = keys_of(split_rotations(asked, kSlots, kPrice, 1, dear), kSlots).size();
+  const std::size_t few = keys_of(split_rotations(asked, kSlots, inputs_of(kSlots), kPrice, dear), kSlots).size();
   EXPECT_LE(few, keys_of(free_choice, kSlots).size());
   EXPECT_EQ(few, 1u);  // a Horner scheme of steps by one
 }
