@@ -165,7 +165,7 @@ class Application {
       Hoisted& hoisted = hoisted_[factor.input];
       if (factor.rotated() && hoisted.source == nullptr) hoisted = evaluator_.hoist(*inputs_[factor.input]);
     }
-    for (const auto groups : batches_of(schedule_.groups, cached_ != nullptr)) {
+    for (const auto groups : schedule_.batches(cached_ != nullptr)) {
       Batch& batch = batches_.emplace_back();
       batch.first = uses_.size();
       batch.count = groups.size();

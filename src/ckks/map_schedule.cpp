@@ -134,11 +134,10 @@ std::uint32_t words_of_weight(std::size_t period, bool paired) {
   return static_cast<std::uint32_t>(std::max(period, kLeast) * (paired ? 2 : 1));
 }
 
-std::vector<std::span<const MapSchedule::Group>> batches_of(std::span<const MapSchedule::Group> groups,
-                                                            bool weights_cached) {
-  const std::size_t most = weights_cached ? std::numeric_limits<std::size_t>::max() : kTermsTogether;
-  std::vector<std::span<const MapSchedule::Group>> batches;
-  for (auto rest = groups; !rest.empty(); rest = rest.subspan(batches.back().size())) {
+std::vector<std::span<const MapSchedule::Group>> MapSchedule::batches(bool weights_cached) const {
+  const std::size_t most = weights_cached ? std::numeric_limits<std::size_t>::max() : kWordsTogether / most_words;
+  std::vector<std::span<const Group>> batches;
+  for (auto rest = std::span(groups); !rest.empty(); rest = rest.subspan(batches.back().size())) {
     std::size_t count = 1, terms = rest[0].terms.size();
     while (count < std::min(kGroupsTogether, rest.size()) && terms + rest[count].terms.size() <= most)
       terms += rest[count++].terms.size();

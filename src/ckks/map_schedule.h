@@ -50,6 +50,9 @@ struct MapSchedule {
   std::vector<std::vector<int>> rounds;      ///< folds, two at a time: f and g as the rotations f, g and f + g
   int paired = 0;                            ///< LinearMapPlan::paired
 
+  /// The groups, a few at a time: those whose weights are at hand together.
+  std::vector<std::span<const Group>> batches(bool weights_cached) const;
+
   /// Throws InvalidArgument where the plan is not one for these diagonals and slots.
   MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots);
 };
@@ -59,9 +62,5 @@ std::uint32_t words_of_weight(std::size_t period, bool paired);
 
 /// The steps between giant steps, which are in [0, slots), ascending: of each to the one before it, of the first to 0.
 std::vector<int> steps_between(const std::set<int>& giants);
-
-/// The groups, a few at a time: those whose weights are at hand together.
-std::vector<std::span<const MapSchedule::Group>> batches_of(std::span<const MapSchedule::Group> groups,
-                                                            bool weights_cached);
 
 }  // namespace blindsight::ckks

@@ -92,7 +92,7 @@ class MapWork {
   /// Weights of several groups are written at a time, one that they share once.
   Work encode_all() {
     Work work;
-    for (const auto batch : ckks::batches_of(schedule_.groups, false)) {
+    for (const auto batch : schedule_.batches(false)) {
       std::set<std::uint32_t> weights;
       for (const Group& group : batch) {
         for (const auto& term : group.terms) weights.insert(term.weight);

@@ -82,6 +82,18 @@ inline compiler::Program hand_made_program(unsigned log_n = 13) {
   return p;
 }
 
+/// The same with the diagonals of both maps in pairs: other values.
+inline compiler::Program paired_program() {
+  compiler::Program p = hand_made_program();
+  for (compiler::Map& map : p.maps) {
+    const auto count = static_cast<std::uint32_t>(map.diagonals.size());
+    map.plan.paired = map.plan.inputs == 2 ? 17 : static_cast<int>(p.slots() / 2);
+    for (auto& term : map.plan.terms) term.partner = (term.diagonal + 1) % count;
+  }
+  p.keys = compiler::required_keys(p);
+  return p;
+}
+
 /// What the program means, slot by slot, written as plainly as can be.
 inline std::vector<double> run_plainly(const compiler::Program& p, const std::vector<double>& slots) {
   using compiler::OpKind;
@@ -102,6 +114,10 @@ inline std::vector<double> run_plainly(const compiler::Program& p, const std::ve
         for (std::size_t s = 0; s < n; ++s) {
           made[term.output][s] += map.diagonals[term.diagonal][s] *
                                   values[op.inputs[term.input]][at(static_cast<long>(s) + term.baby + term.giant)];
+          if (map.plan.paired == 0) continue;
+          made[term.output][s] +=
+              map.diagonals[term.partner][s] *
+              values[op.inputs[term.input]][at(static_cast<long>(s) + term.baby + term.giant + map.plan.paired)];
         }
       }
       for (auto& y : made) {

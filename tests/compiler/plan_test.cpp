@@ -8,6 +8,8 @@
 #include <limits>
 #include <random>
 #include <sstream>
+#include <string>
+#include <tuple>
 
 #include "blindsight/base/error.h"
 #include "blindsight/compiler/blocks.h"
@@ -33,6 +35,14 @@ void expect_same(const Program& a, const Program& b) {
     EXPECT_EQ(a.maps[i].diagonals, b.maps[i].diagonals);
     EXPECT_EQ(a.maps[i].weight_scale, b.maps[i].weight_scale);
     EXPECT_EQ(a.maps[i].plan.folds, b.maps[i].plan.folds);
+    EXPECT_EQ(a.maps[i].plan.paired, b.maps[i].plan.paired);
+    ASSERT_EQ(a.maps[i].plan.terms.size(), b.maps[i].plan.terms.size());
+    for (std::size_t t = 0; t < a.maps[i].plan.terms.size(); ++t) {
+      const auto all = [](const ckks::LinearMapPlan::Term& x) {
+        return std::tuple(x.input, x.output, x.baby, x.giant, x.diagonal, x.partner);
+      };
+      EXPECT_EQ(all(a.maps[i].plan.terms[t]), all(b.maps[i].plan.terms[t]));
+    }
   }
 }
 
@@ -125,6 +135,22 @@ TEST(Plan, ComesBackAsItWas) {
   EXPECT_EQ(plan.card, "{\"name\": \"x\"}");
   expect_same(plan.program, program());
   EXPECT_EQ(write_plan(plan.program, plan.card), file);
+}
+
+TEST(Plan, OfPairsComesBackAsItWas) {
+  const Program p = test::paired_program();
+  expect_same(read_plan(write_plan(p, "")).program, p);
+  for (const auto& [bad, reason] : {std::pair(100000, "apart"), std::pair(17, "diagonal")}) {
+    Program wrong = p;
+    wrong.maps[0].plan.paired = bad;
+    if (bad == 17) wrong.maps[0].plan.terms[0].partner = 99;
+    try {
+      validate(wrong);
+      ADD_FAILURE() << reason;
+    } catch (const InvalidArgument& e) {
+      EXPECT_NE(std::string(e.what()).find(reason), std::string::npos) << e.what();
+    }
+  }
 }
 
 TEST(Plan, ManyRepetitiveDiagonalsStaySmallAndComeBack) {

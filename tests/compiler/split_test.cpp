@@ -153,6 +153,33 @@ TEST(Split, PairsWhatIsHalfThePeriodApart) {
   EXPECT_EQ(split_rotations(channels(15), kSlots, inputs_of(kSlots, 1e4), kPrice).paired, 0);
 }
 
+/// An input of half the period is rotated by any of two numbers; one of the whole period keeps its own rotations.
+TEST(Split, PairsWithinTheirInputsOwnPeriod) {
+  constexpr std::size_t kSlots = std::size_t{1} << 12;
+  const std::vector<SplitInput> inputs{{kSlots, 1}, {kSlots / 2, 1}};
+  std::vector<CoveringDiagonal> asked{{0, 0, 0, {}}, {0, 0, 3000, {}}};
+  for (std::uint32_t c = 0; c < 8; ++c) {
+    for (std::uint32_t k = 0; k < 9; ++k) {
+      const std::uint32_t other_copy = (c + k) % 3 == 0 ? kSlots / 2 : 0;
+      asked.push_back({1, 0, static_cast<std::uint32_t>((c * 256 + k + other_copy) % kSlots), {}});
+    }
+  }
+  const Split split = split_rotations(asked, kSlots, inputs, kPrice);
+  ASSERT_EQ(split.paired, static_cast<int>(kSlots / 4));
+  EXPECT_EQ(split.terms.size(), 2u + 36u);
+  EXPECT_EQ(split.weights, 2 * (2 + 36));
+  std::set<std::uint32_t> seen;
+  for (const Term& term : split.terms) {
+    const std::size_t period = inputs[term.input].period;
+    for (const auto& [diagonal, shift] : {std::pair(term.diagonal, 0), std::pair(term.partner, split.paired)}) {
+      if (diagonal == asked.size()) continue;
+      EXPECT_TRUE(seen.insert(diagonal).second);
+      EXPECT_EQ(wrapped(long{term.baby} + term.giant + shift, period), asked[diagonal].rotation % period);
+    }
+  }
+  EXPECT_EQ(seen.size(), asked.size());
+}
+
 TEST(Split, FewRotationsNeedNoGiants) {
   const Split split = split_rotations(diagonals({0, 1, 7}), 64, inputs_of(64), kPrice);
   EXPECT_EQ(count(split).giants, 0u);

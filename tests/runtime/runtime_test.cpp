@@ -14,8 +14,16 @@ namespace {
 
 using test::uniform;
 
-TEST(Simulator, DoesWhatTheProgramSays) {
-  const compiler::Program p = test::hand_made_program();
+/// With diagonals one by one, and in pairs.
+class EitherProgram : public testing::TestWithParam<bool> {
+ protected:
+  static compiler::Program program() { return GetParam() ? test::paired_program() : test::hand_made_program(); }
+};
+INSTANTIATE_TEST_SUITE_P(Diagonals, EitherProgram, testing::Bool(),
+                         [](const auto& info) { return info.param ? "InPairs" : "OneByOne"; });
+
+TEST_P(EitherProgram, IsSimulatedAsItSays) {
+  const compiler::Program p = program();
   const Simulator simulator(std::make_shared<const compiler::Program>(p));
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
     const auto x = uniform(seed, 2 * p.slots());
@@ -51,8 +59,9 @@ TEST(Gaussian, HasUnitVarianceAndNoMean) {
 }
 
 struct Encrypted {
-  std::shared_ptr<const compiler::Program> program =
-      std::make_shared<const compiler::Program>(test::hand_made_program());
+  explicit Encrypted(compiler::Program made = test::hand_made_program())
+      : program(std::make_shared<const compiler::Program>(std::move(made))) {}
+  std::shared_ptr<const compiler::Program> program;
   Client client{compiler::make_manifest(*program, "")};
   ckks::SecretKey secret{client.context()};
   ckks::EvaluationKeys keys = ckks::make_evaluation_keys(secret, client.manifest().keys);
@@ -66,8 +75,8 @@ struct Encrypted {
   }
 };
 
-TEST(Executor, AgreesWithTheSimulator) {
-  const Encrypted e;
+TEST_P(EitherProgram, RunsAsItIsSimulated) {
+  const Encrypted e(program());
   const Executor executor(e.client.context(), e.program);
   double encrypted = 0, noisy = 0;
   for (std::uint64_t seed = 0; seed < 8; ++seed) {

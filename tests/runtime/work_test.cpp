@@ -45,8 +45,8 @@ struct Prepared {
 };
 
 /// One digit a limb, or two limbs a digit with a part of one left over.
-compiler::Program program_of(unsigned special_limbs) {
-  compiler::Program program = test::hand_made_program();
+compiler::Program program_of(unsigned special_limbs, bool paired) {
+  compiler::Program program = paired ? test::paired_program() : test::hand_made_program();
   if (special_limbs == 1) return program;
   auto literal = ckks::ParametersLiteral::from_bits(13, {42, 40, 40}, {45, 45});
   literal.q = program.parameters.q;
@@ -60,13 +60,14 @@ struct Case {
   unsigned special_limbs;
   std::size_t budget;  ///< 0: all weights kept; 1: none
   ckks::KeyForm form;
+  bool paired = false;
 };
 
 class CountedWork : public testing::TestWithParam<Case> {};
 
 TEST_P(CountedWork, IsWhatTheKernelsDo) {
   const Case& c = GetParam();
-  const Prepared prepared(program_of(c.special_limbs), c.budget, c.form);
+  const Prepared prepared(program_of(c.special_limbs, c.paired), c.budget, c.form);
   auto input = prepared.input();
   prepared.executor->run(input, prepared.keys);  // whatever is made once
   const ring::KernelsForTest counting(ring::test::counting_kernels());
@@ -104,7 +105,9 @@ INSTANTIATE_TEST_SUITE_P(All, CountedWork,
                                          Case{"KeptPacked", 1, 0, ckks::KeyForm::kPacked},
                                          Case{"OnTheFly", 1, 1, ckks::KeyForm::kExpanded},
                                          Case{"TwoLimbsADigit", 2, 0, ckks::KeyForm::kExpanded},
-                                         Case{"TwoLimbsADigitOnTheFly", 2, 1, ckks::KeyForm::kPacked}),
+                                         Case{"TwoLimbsADigitOnTheFly", 2, 1, ckks::KeyForm::kPacked},
+                                         Case{"InPairs", 1, 0, ckks::KeyForm::kExpanded, true},
+                                         Case{"InPairsOnTheFly", 2, 1, ckks::KeyForm::kPacked, true}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Floor, IsBelowWhatARunTakes) {
