@@ -241,7 +241,7 @@ Report report_of(const nn::QuadraticNetwork& network, const Program& program, co
     const nn::Stage& stage = network.stages[op.operand];
     const KeySwitchCount count = count_key_switches(plan);
     report.layers.push_back({op.label, stage.terms[0].matrix.rows, stage.terms[0].matrix.cols, plan.outputs,
-                             plan.terms.size(), count.babies, count.giants, count.folds, op.level,
+                             plan.terms.size(), plan.paired != 0, count.babies, count.giants, count.folds, op.level,
                              program.parameters.log_n - op.ring});
   }
   const std::size_t n = context->n();

@@ -34,7 +34,9 @@ struct Options {
 /// What `compile` prints.
 struct LayerReport {
   std::string name;
-  std::size_t rows = 0, columns = 0, ciphertexts = 0, diagonals = 0, babies = 0, giants = 0, folds = 0;
+  std::size_t rows = 0, columns = 0, ciphertexts = 0, products = 0;
+  bool paired = false;  ///< every product serves two diagonals
+  std::size_t babies = 0, giants = 0, folds = 0;
   unsigned level = 0, log_n = 0;
 };
 struct Report {

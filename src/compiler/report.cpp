@@ -33,14 +33,15 @@ std::ostream& operator<<(std::ostream& stream, const Report& report) {
   std::size_t width = 5;
   for (const LayerReport& layer : report.layers) width = std::max(width, layer.name.size());
   out << std::left << std::setw(static_cast<int>(width)) << "layer" << std::right << std::setw(7) << "in"
-      << std::setw(7) << "out" << std::setw(13) << "ciphertexts" << std::setw(11) << "diagonals" << std::setw(8)
+      << std::setw(7) << "out" << std::setw(13) << "ciphertexts" << std::setw(10) << "products" << std::setw(8)
       << "babies" << std::setw(8) << "giants" << std::setw(7) << "folds" << std::setw(7) << "level" << std::setw(8)
       << "ring" << '\n';
   for (const LayerReport& layer : report.layers) {
+    const std::string products = std::to_string(layer.products) + (layer.paired ? " x2" : "   ");
     out << std::left << std::setw(static_cast<int>(width)) << layer.name << std::right << std::setw(7) << layer.columns
-        << std::setw(7) << layer.rows << std::setw(13) << layer.ciphertexts << std::setw(11) << layer.diagonals
-        << std::setw(8) << layer.babies << std::setw(8) << layer.giants << std::setw(7) << layer.folds << std::setw(7)
-        << layer.level << std::setw(8) << "2^" + std::to_string(layer.log_n) << '\n';
+        << std::setw(7) << layer.rows << std::setw(13) << layer.ciphertexts << std::setw(10) << products << std::setw(8)
+        << layer.babies << std::setw(8) << layer.giants << std::setw(7) << layer.folds << std::setw(7) << layer.level
+        << std::setw(8) << "2^" + std::to_string(layer.log_n) << '\n';
   }
   out << std::fixed << std::setprecision(1);
   out << "depth            " << report.depth << " words\n";
