@@ -370,17 +370,25 @@ Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
       const RingChoice rings = choose_rings(log_n, needed, most);
       more = (most = rings.smaller.size()) > 0;
       set_rings(lowering, rings, depth);
-      Lowered lowered;
-      try {
-        lowered = lower(network, lowering);
-      } catch (const UnsupportedModel& error) {
-        reason = error.what();
-        continue;
+      bool cheaper = true;
+      for (const bool pairs : {true, false}) {  // without, where their errors would ask for a larger ring
+        lowering.pairs = pairs;
+        Lowered lowered;
+        try {
+          lowered = lower(network, lowering);
+        } catch (const UnsupportedModel& error) {
+          reason = error.what();
+          break;
+        }
+        cheaper = !best || lowered.cost < best->lowered.cost;
+        if (!cheaper) break;
+        const auto choice =
+            search_parameters(log_n, errors_of(network, values, lowered, inputs), rings, options.precision);
+        if (too_imprecise(choice)) continue;
+        best = {std::move(lowered), *choice};
+        break;
       }
-      if (best && lowered.cost >= best->lowered.cost) break;
-      const auto choice =
-          search_parameters(log_n, errors_of(network, values, lowered, inputs), rings, options.precision);
-      if (!too_imprecise(choice)) best = {std::move(lowered), *choice};
+      if (!cheaper) break;
     }
     if (!best) continue;
     const std::size_t period = std::size_t{1} << best->lowered.log_period;

@@ -428,7 +428,7 @@ std::shared_ptr<State> Search::extend(const Task& task, std::size_t stage, doubl
   ckks::LinearMapPlan plan;
   plan.outputs = static_cast<std::uint32_t>(placement.ciphertexts());
   const auto inputs = split_inputs(*task.from, stage, *task.candidate);
-  Split split = split_rotations(*diagonals, placement.slots(), inputs, price);
+  Split split = split_rotations(*diagonals, placement.slots(), inputs, price, {}, options_.pairs);
   plan.inputs = static_cast<std::uint32_t>(inputs.size());
   plan.terms = std::move(split.terms);
   plan.paired = split.paired;
@@ -512,7 +512,7 @@ Search::Keys Search::split_all(Lowered& lowered, const std::vector<Cover>& cover
     const LevelCost& price = price_of(s);
     const int period = 1 << log_period(s);
     keys.each = wish * price.key_limbs;
-    Split split = split_rotations(covers[s], std::size_t{1} << log_period(s), inputs[s], price, keys);
+    Split split = split_rotations(covers[s], std::size_t{1} << log_period(s), inputs[s], price, keys, options_.pairs);
     stage.plan.terms = std::move(split.terms);
     stage.plan.paired = split.paired;
     if (split.paired != 0 && !keys.conjugation) {

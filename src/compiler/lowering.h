@@ -62,6 +62,7 @@ struct LoweringOptions {
   std::vector<ckks::SmallerRing> smaller;  ///< where maps go on in smaller rings
   std::vector<LevelCost> prices;           ///< by level, up to the network's depth, in the ring of that level's maps
   bool cached = true;                      ///< whether weights will be encoded beforehand
+  bool pairs = true;                       ///< whether diagonals may go in pairs: cheaper, with larger errors
   std::size_t max_rotation_keys = 0;       ///< 0: no bound
   double max_key_limbs = 0;                ///< limbs of all rotation keys together, a wish; 0: none
   std::shared_ptr<CoverCache> covers = std::make_shared<CoverCache>();

@@ -235,7 +235,7 @@ class Pairing {
 }  // namespace
 
 Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots,
-                      std::span<const SplitInput> inputs, const LevelCost& price, const KeyPrice& keys) {
+                      std::span<const SplitInput> inputs, const LevelCost& price, const KeyPrice& keys, bool pairs) {
   const int period = static_cast<int>(slots);
   Split best;
   std::vector<Step> steps;
@@ -246,6 +246,7 @@ Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t s
   Splitter single(steps, period, period, price, keys);
   single.consider_all();
   best.terms = single.best();
+  if (!pairs) return best;
   double best_cost = single.cost() + best.weights;
 
   std::set<int> halves;
