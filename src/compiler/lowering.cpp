@@ -86,15 +86,6 @@ struct Standing {
 };
 using StandingPtr = std::shared_ptr<const Standing>;
 
-/// Whether one ciphertext holds it and `times` halvings of the ring leave it as it is.
-bool may_shrink(const Layout& layout, unsigned log_period, unsigned times) {
-  if (times == 0) return true;
-  const std::size_t period = std::size_t{1} << (log_period - times);
-  if (layout.element.size() >> log_period != 1) return false;
-  return std::equal(layout.element.begin() + static_cast<std::ptrdiff_t>(period), layout.element.end(),
-                    layout.element.begin());
-}
-
 /// log2 of the shortest period of all its slots.
 unsigned log_period_of(const Layout& layout) {
   auto bits = static_cast<unsigned>(std::countr_zero(layout.element.size()));
@@ -104,6 +95,11 @@ unsigned log_period_of(const Layout& layout) {
   };
   while (bits > 0 && repeats(bits - 1)) --bits;
   return bits;
+}
+
+/// Whether one ciphertext holds it and `times` halvings of the ring leave it as it is.
+bool may_shrink(const Layout& layout, unsigned log_period, unsigned times) {
+  return times == 0 || (layout.element.size() >> log_period == 1 && log_period_of(layout) <= log_period - times);
 }
 
 /// `halvings`: how often the ring shrinks before the value's last reader.

@@ -191,9 +191,7 @@ class Pairing {
       const int k = static_cast<int>(d.rotation) % (2 * half);
       if (inputs[d.input].period == 2 * static_cast<std::size_t>(half)) {
         const auto [at, fresh] = known.try_emplace({d.output, d.input, k % half}, steps_.size());
-        if (fresh) {
-          add({d.input, d.output, k % half}, inputs[d.input].weight);
-        }
+        if (fresh) add({d.input, d.output, k % half}, inputs[d.input].weight);
         DiagonalPair& pair = pairs_[at->second];
         auto& place = k < half ? pair.lower : pair.upper;
         if (!std::exchange(place, place.value_or(i)).has_value()) continue;  // else the rotation is another's already
