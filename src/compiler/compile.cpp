@@ -321,6 +321,91 @@ std::string depth_needed(const nn::QuadraticNetwork& network) {
   return "the network needs " + std::to_string(network.depth()) + " words of depth";
 }
 
+/// What a network may become with its input in one ring.
+struct Candidate {
+  Lowered lowered;
+  ParameterChoice choice;
+};
+
+/// Layouts, smaller rings and widths for inputs in one ring.
+class RingTrial {
+ public:
+  RingTrial(const nn::QuadraticNetwork& network, const Options& options, const std::vector<ValueStatistics>& values,
+            const std::vector<std::vector<double>>& inputs, unsigned log_n)
+      : network_(network),
+        options_(options),
+        values_(values),
+        inputs_(inputs),
+        log_n_(log_n),
+        needed_(needed_log_slots(network)) {
+    lowering_.log_slots = log_n - 1;
+    lowering_.cached = log_n < kEncodeOnTheFly;
+    lowering_.max_rotation_keys = options.max_rotation_keys;
+    lowering_.max_key_limbs = static_cast<double>(options.evaluation_key_budget) /
+                              static_cast<double>(packed_size(std::size_t{1} << log_n, ring::kMaxPrimeBits));
+  }
+
+  /// The cheapest one found that is precise enough; nullopt, and a reason, where there is none.
+  std::optional<Candidate> run() {
+    const auto least = search_parameters(log_n_, least_errors(network_, values_), choose_rings(log_n_, needed_, 0),
+                                         options_.precision);
+    if (!precise(least)) return std::nullopt;
+    // With as many smaller rings as serve, then one fewer at a time as long as that is cheaper.
+    std::size_t most = options_.ring_switching && log_n_ > kLeastRingToShrink ? log_n_ - ckks::kMinLogN : 0;
+    while (true) {
+      const RingChoice rings = choose_rings(log_n_, needed_, most);
+      if (!try_rings(rings) || rings.smaller.empty()) break;
+      most = rings.smaller.size() - 1;
+    }
+    return std::move(best_);
+  }
+
+  const std::string& reason() const { return reason_; }
+
+ private:
+  bool precise(const std::optional<ParameterChoice>& choice) {
+    if (choice && choice->error <= options_.precision) return true;
+    reason_ = depth_needed(network_) + "; at N=2^" + std::to_string(log_n_) +
+              (choice ? " so many leave a predicted error of " + decimal(choice->error) + ", more than the " +
+                            decimal(options_.precision) + " asked for"
+                      : " so many are too narrow for its values") +
+              ": use fewer layers, a lower precision or smaller values";
+    return false;
+  }
+
+  /// Whether these rings might have been cheaper than the best so far, which what they give becomes where it is.
+  bool try_rings(const RingChoice& rings) {
+    set_rings(lowering_, rings, network_.depth());
+    for (const bool pairs : {true, false}) {  // without, where their errors would ask for a larger ring
+      lowering_.pairs = pairs;
+      Lowered lowered;
+      try {
+        lowered = lower(network_, lowering_);
+      } catch (const UnsupportedModel& error) {
+        reason_ = error.what();
+        return true;
+      }
+      if (best_ && lowered.cost >= best_->lowered.cost) return false;
+      const auto choice =
+          search_parameters(log_n_, errors_of(network_, values_, lowered, inputs_), rings, options_.precision);
+      if (!precise(choice)) continue;
+      best_ = {std::move(lowered), *choice};
+      return true;
+    }
+    return true;
+  }
+
+  const nn::QuadraticNetwork& network_;
+  const Options& options_;
+  const std::vector<ValueStatistics>& values_;
+  const std::vector<std::vector<double>>& inputs_;
+  unsigned log_n_;
+  std::vector<unsigned> needed_;
+  LoweringOptions lowering_;
+  std::optional<Candidate> best_;
+  std::string reason_;
+};
+
 }  // namespace
 
 Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
@@ -337,60 +422,15 @@ Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
       options.calibration.empty() ? random_inputs(network, options.input_bound, kRandomInputs) : options.calibration;
   std::vector<ValueStatistics> values = measure(network, inputs);
   values.back().range = std::max(values.back().range, 2 * options.output_bound / kOutputMargin);
-  const ErrorModel least = least_errors(network, values);
   std::string reason;
   for (unsigned log_n = first; log_n <= last; ++log_n) {
     if (!may_fit(log_n, depth)) continue;
-    const std::string ring = "N=2^" + std::to_string(log_n);
-    const auto too_imprecise = [&](const std::optional<ParameterChoice>& choice) {
-      if (choice && choice->error <= options.precision) return false;
-      reason = depth_needed(network) + "; at " + ring +
-               (choice ? " so many leave a predicted error of " + decimal(choice->error) + ", more than the " +
-                             decimal(options.precision) + " asked for"
-                       : " so many are too narrow for its values") +
-               ": use fewer layers, a lower precision or smaller values";
-      return true;
-    };
-    const std::vector<unsigned> needed = needed_log_slots(network);
-    if (too_imprecise(search_parameters(log_n, least, choose_rings(log_n, needed, 0), options.precision))) continue;
-    LoweringOptions lowering;
-    lowering.log_slots = log_n - 1;
-    lowering.cached = log_n < kEncodeOnTheFly;
-    lowering.max_rotation_keys = options.max_rotation_keys;
-    lowering.max_key_limbs = static_cast<double>(options.evaluation_key_budget) /
-                             static_cast<double>(packed_size(std::size_t{1} << log_n, ring::kMaxPrimeBits));
-    struct Found {
-      Lowered lowered;
-      ParameterChoice choice;
-    };
-    std::optional<Found> best;
-    // With as many smaller rings as serve, then one fewer at a time as long as that is cheaper.
-    std::size_t most = options.ring_switching && log_n > kLeastRingToShrink ? log_n - ckks::kMinLogN : 0;
-    for (bool more = true; more; --most) {
-      const RingChoice rings = choose_rings(log_n, needed, most);
-      more = (most = rings.smaller.size()) > 0;
-      set_rings(lowering, rings, depth);
-      bool cheaper = true;
-      for (const bool pairs : {true, false}) {  // without, where their errors would ask for a larger ring
-        lowering.pairs = pairs;
-        Lowered lowered;
-        try {
-          lowered = lower(network, lowering);
-        } catch (const UnsupportedModel& error) {
-          reason = error.what();
-          break;
-        }
-        cheaper = !best || lowered.cost < best->lowered.cost;
-        if (!cheaper) break;
-        const auto choice =
-            search_parameters(log_n, errors_of(network, values, lowered, inputs), rings, options.precision);
-        if (too_imprecise(choice)) continue;
-        best = {std::move(lowered), *choice};
-        break;
-      }
-      if (!cheaper) break;
+    RingTrial trial(network, options, values, inputs, log_n);
+    std::optional<Candidate> best = trial.run();
+    if (!best) {
+      reason = trial.reason();
+      continue;
     }
-    if (!best) continue;
     const std::size_t period = std::size_t{1} << best->lowered.log_period;
     Compiled out;
     out.program = Assembler(network, std::move(best->lowered), best->choice.scales, log_n).run();

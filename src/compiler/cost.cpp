@@ -15,6 +15,7 @@ LevelCost::LevelCost(unsigned level, unsigned special_limbs, unsigned log_n, uns
   const Rates& rates = reference_rates();
   const LevelWork work(n, level, special_limbs,
                        log_unit >= kPackedKeys ? ckks::KeyForm::kPacked : ckks::KeyForm::kExpanded);
+  slots = n / 2;
   const double transform = butterflies(std::size_t{1} << log_unit) * rates.butterfly;
   const auto price = [&](const Phases& phases) { return nanoseconds(phases, rates) / transform; };
   decompose = price(work.decompose());
@@ -41,14 +42,13 @@ LevelCost::LevelCost(unsigned level, unsigned special_limbs, unsigned log_n, uns
   weight_ = nanoseconds(Work{.weight_words = words / 4}, rates) / transform;
 }
 
-double LevelCost::weight(std::size_t period, std::size_t slots) const {
+double LevelCost::weight(std::size_t period) const {
   return static_cast<double>(period) / static_cast<double>(slots) * weight_;
 }
 
 /// Two to a transform of twice the period.
-double LevelCost::encode(std::size_t period, std::size_t slots) const {
-  return static_cast<double>(period) / static_cast<double>(slots) * (embedding_ + transforms_) / 2 +
-         weight(period, slots);
+double LevelCost::encode(std::size_t period) const {
+  return static_cast<double>(period) / static_cast<double>(slots) * (embedding_ + transforms_) / 2 + weight(period);
 }
 
 double LevelCost::folds(std::size_t count) const {

@@ -21,6 +21,7 @@ class LevelCost {
   LevelCost(unsigned level, unsigned special_limbs, unsigned log_n = 14)
       : LevelCost(level, special_limbs, log_n, log_n) {}
   static constexpr unsigned kPackedKeys = 14;
+  std::size_t slots;     ///< of the ring
   double decompose;      ///< ModUp of a polynomial: its digits over Q·P
   double mod_down;       ///< of a polynomial
   double switch_one;     ///< inner product of the digits with a key, and the automorphism of its result
@@ -39,10 +40,10 @@ class LevelCost {
   double switch_ring;  ///< to this ring from the one of twice the degree
   /// So many folds of one ciphertext over Q·P, two of them from the same digits by three rotations.
   double folds(std::size_t count) const;
-  /// Reading a weight of that period from memory, slots being those of the ring.
-  double weight(std::size_t period, std::size_t slots) const;
+  /// Reading a weight of that period from memory.
+  double weight(std::size_t period) const;
   /// Encoding it as it is needed, and that.
-  double encode(std::size_t period, std::size_t slots) const;
+  double encode(std::size_t period) const;
 
  private:
   double transforms_;  ///< of all limbs over Q·P

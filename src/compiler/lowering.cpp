@@ -267,14 +267,13 @@ class Search {
   /// The ciphertexts that the stage reads. A weight repeats as its input and its output do.
   std::vector<SplitInput> split_inputs(const State& state, std::size_t stage, const Candidate& candidate) const {
     const unsigned stage_period = log_period(stage);
-    const std::size_t slots = std::size_t{1} << log_slots(stage);
     std::vector<SplitInput> inputs;
     for (const nn::StageTerm& term : network_.stages[stage].terms) {
       const Standing& from = read(state, term.value, stage);
       const std::size_t period = std::size_t{1} << std::min(from.log_period, stage_period);
       const std::size_t own = std::max(period, std::size_t{1} << made_log_period(stage, candidate));
       const LevelCost& price = price_of(stage);
-      const double weight = options_.cached ? price.weight(own, slots) : price.encode(own, slots);
+      const double weight = options_.cached ? price.weight(own) : price.encode(own);
       inputs.insert(inputs.end(), from.layout.element.size() >> stage_period, {period, weight});
     }
     return inputs;
