@@ -321,10 +321,19 @@ std::string depth_needed(const nn::QuadraticNetwork& network) {
   return "the network needs " + std::to_string(network.depth()) + " words of depth";
 }
 
+bool takes_several_ciphertexts(const Lowered& lowered) {
+  return std::any_of(lowered.stages.begin(), lowered.stages.end(),
+                     [](const LoweredStage& stage) { return stage.plan.outputs > 1; });
+}
+
 /// What a network may become with its input in one ring.
 struct Candidate {
+  unsigned log_n = 0;
   Lowered lowered;
+  RingChoice rings;
   ParameterChoice choice;
+  /// For a comparison between rings of the input, in butterflies about.
+  double cost() const { return lowered.cost * std::exp2(log_n) * log_n; }
 };
 
 /// Layouts, smaller rings and widths for inputs in one ring.
@@ -356,6 +365,11 @@ class RingTrial {
       const RingChoice rings = choose_rings(log_n_, needed_, most);
       if (!try_rings(rings) || rings.smaller.empty()) break;
       most = rings.smaller.size() - 1;
+    }
+    if (best_ && log_n_ > kLeastRingToShrink) {  // once more, for the maps that have been found
+      const RingChoice rings = choose_rings(log_n_, needed_, best_->rings.smaller.size(),
+                                            maps_of(network_, best_->lowered, lowering_.cached));
+      if (!(rings == best_->rings)) try_rings(rings);
     }
     return std::move(best_);
   }
@@ -389,7 +403,7 @@ class RingTrial {
       const auto choice =
           search_parameters(log_n_, errors_of(network_, values_, lowered, inputs_), rings, options_.precision);
       if (!precise(choice)) continue;
-      best_ = {std::move(lowered), *choice};
+      best_ = {log_n_, std::move(lowered), rings, *choice};
       return true;
     }
     return true;
@@ -423,21 +437,27 @@ Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
   std::vector<ValueStatistics> values = measure(network, inputs);
   values.back().range = std::max(values.back().range, 2 * options.output_bound / kOutputMargin);
   std::string reason;
+  std::optional<Candidate> best;
   for (unsigned log_n = first; log_n <= last; ++log_n) {
     if (!may_fit(log_n, depth)) continue;
     RingTrial trial(network, options, values, inputs, log_n);
-    std::optional<Candidate> best = trial.run();
-    if (!best) {
+    std::optional<Candidate> found = trial.run();
+    if (!found && best) break;
+    if (!found) {
       reason = trial.reason();
       continue;
     }
-    const std::size_t period = std::size_t{1} << best->lowered.log_period;
-    Compiled out;
-    out.program = Assembler(network, std::move(best->lowered), best->choice.scales, log_n).run();
-    out.report = report_of(network, out.program, best->choice, period, options);
-    return out;
+    if (best && best->cost() <= found->cost()) break;
+    best = std::move(found);
+    // A tensor in several ciphertexts may be cheaper in one of a larger ring.
+    if (!takes_several_ciphertexts(best->lowered)) break;
   }
-  throw UnsupportedModel(reason);
+  if (!best) throw UnsupportedModel(reason);
+  const std::size_t period = std::size_t{1} << best->lowered.log_period;
+  Compiled out;
+  out.program = Assembler(network, std::move(best->lowered), best->choice.scales, best->log_n).run();
+  out.report = report_of(network, out.program, best->choice, period, options);
+  return out;
 }
 
 }  // namespace blindsight::compiler

@@ -158,6 +158,32 @@ std::vector<Grid> inherited_grids(const Grid& from, const nn::Shape& out, Stride
   return grids;
 }
 
+Grid deep_grid(const nn::Shape& in, Stride stride, unsigned unit) {
+  Grid grid{in[0], in[1], in[2], {}, {}, {}};
+  unsigned next = 0;
+  const auto take = [&next](std::vector<std::uint32_t>& bits, unsigned up_to) {
+    while (bits.size() < up_to) bits.push_back(std::uint32_t{1} << next++);
+  };
+  const auto bits_of = [&](std::size_t axis) { return index_bits(static_cast<std::size_t>(in[axis])); };
+  const auto skipped = [](std::int64_t step) {
+    return static_cast<unsigned>(std::countr_zero(static_cast<std::uint64_t>(step)));
+  };
+  take(grid.channel_bits, bits_of(0));
+  take(grid.column_bits, std::min(bits_of(2), skipped(stride.columns)));
+  take(grid.row_bits, std::min(bits_of(1), skipped(stride.rows)));
+  next = std::max(next, unit);
+  take(grid.column_bits, bits_of(2));
+  take(grid.row_bits, bits_of(1));
+  return grid;
+}
+
+Layout with_copies(const Grid& grid, const Placement& placement) {
+  Layout layout = placement.layout();
+  const std::uint32_t mask = grid.mask(), free = (std::bit_ceil(mask) - 1) & ~mask;
+  for (std::uint32_t s = 0; s < layout.element.size(); ++s) layout.element[s] = layout.element[s & ~free];
+  return layout;
+}
+
 std::vector<Grid> compacted(const Grid& grid, unsigned bits) {
   const std::uint32_t mask = grid.mask(), within = (std::uint32_t{1} << bits) - 1;
   if ((mask & ~within) == 0) return {grid};

@@ -50,6 +50,15 @@ std::optional<Stride> stride_of(const nn::SparseMatrix& map, const nn::Shape& in
 /// new channels go to the bits that the stride, or smaller tensors before it, left free.
 std::vector<Grid> inherited_grids(const Grid& from, const nn::Shape& out, Stride stride);
 
+/// Grid of a tensor of shape `in` that a map of that stride reads: channels innermost, then the bits of rows and
+/// columns that the stride skips, then, from bit `unit` on where that is higher, the others. What the map makes of it
+/// can have 2^unit channels innermost: then no weight depends on the position. Space-to-depth, done by whoever packs
+/// the input.
+Grid deep_grid(const nn::Shape& in, Stride stride, unsigned unit);
+
+/// The grid's layout with copies in the free bits below its highest.
+Layout with_copies(const Grid& grid, const Placement& placement);
+
 /// Grids of the same tensor that use only the `bits` lowest bits: the ones above change places with free ones. Empty
 /// where there are too few; the grid itself where nothing stands above.
 std::vector<Grid> compacted(const Grid& grid, unsigned bits);

@@ -15,6 +15,7 @@
 #include "blindsight/base/error.h"
 #include "blindsight/base/parallel.h"
 #include "blindsight/compiler/grid.h"
+#include "blindsight/compiler/repetition.h"
 #include "blindsight/compiler/split.h"
 
 namespace blindsight::compiler {
@@ -117,6 +118,13 @@ StandingPtr make_standing(Layout layout, std::optional<Grid> grid, std::size_t e
   out->layout = std::move(layout);
   out->grid = std::move(grid);
   return out;
+}
+
+/// What the first `slots` weights of every diagonal are, all others are too.
+void repeat_weights(std::vector<CoveringDiagonal>& diagonals, std::size_t slots) {
+  for (CoveringDiagonal& d : diagonals) {
+    for (std::size_t s = slots; s < d.weight.size(); ++s) d.weight[s] = d.weight[s - slots];
+  }
 }
 
 struct Candidate {
@@ -264,14 +272,25 @@ class Search {
     const unsigned most = log_period(stage);
     return candidate.grid ? std::min(most, static_cast<unsigned>(std::bit_width(candidate.grid->mask()))) : most;
   }
-  /// The ciphertexts that the stage reads. A weight repeats as its input and its output do.
+  /// The slots after which a term's weights repeat: where its input and its output do, or sooner.
+  unsigned log_repetition_of(const Standing& from, std::size_t stage, std::size_t term,
+                             const Placement& placement) const {
+    const SearchCache<unsigned>::Key key{mix(stage, term), from.hash, hash_of(placement)};
+    if (const auto known = options_.found->log_repetitions.find(key)) return *known;
+    const unsigned found = log_repetition(from.layout, network_.stages[stage].terms[term].matrix, placement);
+    options_.found->log_repetitions.add(key, found);
+    return found;
+  }
+  /// The ciphertexts that the stage reads.
   std::vector<SplitInput> split_inputs(const State& state, std::size_t stage, const Candidate& candidate) const {
     const unsigned stage_period = log_period(stage);
     std::vector<SplitInput> inputs;
-    for (const nn::StageTerm& term : network_.stages[stage].terms) {
-      const Standing& from = read(state, term.value, stage);
-      const std::size_t period = std::size_t{1} << std::min(from.log_period, stage_period);
-      const std::size_t own = std::max(period, std::size_t{1} << made_log_period(stage, candidate));
+    for (std::size_t t = 0; t < network_.stages[stage].terms.size(); ++t) {
+      const Standing& from = read(state, network_.stages[stage].terms[t].value, stage);
+      const unsigned log_own = std::min(from.log_period, stage_period);
+      const std::size_t period = std::size_t{1} << log_own;
+      const std::size_t own = std::size_t{1} << std::min(std::max(log_own, made_log_period(stage, candidate)),
+                                                         log_repetition_of(from, stage, t, candidate.placement));
       const LevelCost& price = price_of(stage);
       const double weight = options_.cached ? price.weight(own) : price.encode(own);
       inputs.insert(inputs.end(), from.layout.element.size() >> stage_period, {period, weight});
@@ -280,15 +299,18 @@ class Search {
   }
 
   /// The one with the most weights.
-  const nn::StageTerm& main_term(std::size_t stage) const {
+  std::size_t main_index(std::size_t stage) const {
     const auto& terms = network_.stages[stage].terms;
-    return *std::max_element(terms.begin(), terms.end(),
-                             [](const auto& a, const auto& b) { return a.matrix.nonzeros() < b.matrix.nonzeros(); });
+    const auto main = std::max_element(terms.begin(), terms.end(), [](const auto& a, const auto& b) {
+      return a.matrix.nonzeros() < b.matrix.nonzeros();
+    });
+    return static_cast<std::size_t>(main - terms.begin());
   }
+  const nn::StageTerm& main_term(std::size_t stage) const { return network_.stages[stage].terms[main_index(stage)]; }
 
   std::vector<StatePtr> first_states() const;
   std::vector<std::shared_ptr<const Candidate>> candidates(const State& state, std::size_t stage) const;
-  using Cover = CoverCache::Cover;
+  using Cover = std::vector<CoveringDiagonal>;
   std::optional<Cover> cover_stage(const State& state, std::size_t stage, const Placement& placement, std::size_t limit,
                                    Weights weights, double work_limit);
   std::shared_ptr<State> extend(const Task& task, std::size_t stage, double cutoff, double work_limit);
@@ -329,6 +351,14 @@ std::vector<StatePtr> Search::first_states() const {
   }
   for (const nn::StageTerm& term : network_.stages[0].terms) {
     if (term.value != 0) continue;
+    const nn::Shape& made = network_.stages[0].shape;
+    if (const auto stride = stride_of(term.matrix, network_.input_shape, made)) {
+      Grid grid = deep_grid(network_.input_shape, *stride, index_bits(static_cast<std::size_t>(made[0])));
+      if (const auto p = placement(grid, log_period(0), 0)) {
+        Layout layout = with_copies(grid, *p);
+        add(std::move(layout), std::move(grid));
+      }
+    }
     for (Layout& layout : input_layouts(term.matrix, log_period(0))) add(std::move(layout), std::nullopt);
   }
   if (states.empty()) throw UnsupportedModel("the input is too large for the ring");
@@ -388,12 +418,19 @@ std::optional<Search::Cover> Search::cover_stage(const State& state, std::size_t
   for (std::size_t t = 0; t < network_.stages[stage].terms.size(); ++t) {
     const nn::StageTerm& term = network_.stages[stage].terms[t];
     const Standing& from = read(state, term.value, stage);
-    const CoverCache::Key key{patterns_[stage][t], from.hash, placed};
+    const unsigned log_repeats = log_repetition_of(from, stage, t, placement);
+    const SearchCache<Cover>::Key key{mix(patterns_[stage][t], log_repeats), from.hash, placed};
     std::optional<Cover> part;
-    if (weights == Weights::kLeaveOut) part = options_.covers->find(key);
+    if (weights == Weights::kLeaveOut) part = options_.found->covers.find(key);
     if (!part) {
-      part = cover(from.layout, *from.slots_of, term.matrix, placement, limit, weights, work_limit);
-      if (part && weights == Weights::kLeaveOut) options_.covers->add(key, *part);
+      if (log_repeats < placement.log_slots) {
+        part = cover(from.layout, *from.slots_of, first_repetition(term.matrix, placement, log_repeats), placement,
+                     limit, weights, work_limit);
+        if (part && weights == Weights::kFill) repeat_weights(*part, std::size_t{1} << log_repeats);
+      } else {
+        part = cover(from.layout, *from.slots_of, term.matrix, placement, limit, weights, work_limit);
+      }
+      if (part && weights == Weights::kLeaveOut) options_.found->covers.add(key, *part);
     }
     if (!part || all.size() + part->size() > limit) return std::nullopt;
     for (CoveringDiagonal& d : *part) {
@@ -457,11 +494,15 @@ std::vector<StatePtr> Search::step(const std::vector<StatePtr>& states, std::siz
       const double copies = static_cast<double>(main.slots_of->slot.size()) /
                             static_cast<double>(std::max<std::size_t>(1, main.slots_of->begin.size() - 1));
       const bool forced = copies == 1 && candidate->placement.folds() == 0;
-      const double work = candidate->products * copies * (forced ? kForcedStep : 1);
+      const double repetitions = std::exp2(candidate->placement.log_slots -
+                                           log_repetition_of(main, stage, main_index(stage), candidate->placement));
+      const double work = candidate->products * copies / repetitions * (forced ? kForcedStep : 1);
       tasks.push_back({state, std::move(candidate), at_least, work});
     }
   }
-  std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.at_least < b.at_least; });
+  std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) {
+    return std::tie(a.at_least, a.work) < std::tie(b.at_least, b.work);
+  });
   const double start = states.front()->cost;
   Beam beam(keep);
   for (const double work_limit : kWorkLimits) {
@@ -633,17 +674,6 @@ std::vector<std::vector<unsigned>> periods_to_try(const nn::QuadraticNetwork& ne
 }
 
 }  // namespace
-
-std::optional<CoverCache::Cover> CoverCache::find(const Key& key) const {
-  const std::scoped_lock lock(mutex_);
-  const auto it = known_.find(key);
-  return it == known_.end() ? std::nullopt : std::optional(it->second);
-}
-
-void CoverCache::add(const Key& key, const Cover& cover) {
-  const std::scoped_lock lock(mutex_);
-  known_.emplace(key, cover);
-}
 
 unsigned ring_of(const std::vector<ckks::SmallerRing>& smaller, unsigned level) {
   return static_cast<unsigned>(

@@ -42,19 +42,31 @@ struct Lowered {
   double cost = 0;  ///< in transforms of one limb, see cost.h
 };
 
-/// Covers without their weights, by what they depend on: further lowerings of a network need not search for them again.
+/// What maps take between layouts, by what it depends on: further lowerings of a network need not search for it again.
 /// Thread-safe.
-class CoverCache {
+template <typename Found>
+class SearchCache {
  public:
   using Key =
       std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;  ///< of the map, its input's layout, its placement
-  using Cover = std::vector<CoveringDiagonal>;
-  std::optional<Cover> find(const Key& key) const;
-  void add(const Key& key, const Cover& cover);
+  std::optional<Found> find(const Key& key) const {
+    const std::scoped_lock lock(mutex_);
+    const auto it = known_.find(key);
+    return it == known_.end() ? std::nullopt : std::optional(it->second);
+  }
+  void add(const Key& key, const Found& found) {
+    const std::scoped_lock lock(mutex_);
+    known_.emplace(key, found);
+  }
 
  private:
   mutable std::mutex mutex_;
-  std::map<Key, Cover> known_;
+  std::map<Key, Found> known_;
+};
+
+struct SearchCaches {
+  SearchCache<std::vector<CoveringDiagonal>> covers;  ///< without their weights, by the map's pattern
+  SearchCache<unsigned> log_repetitions;              ///< by the map
 };
 
 struct LoweringOptions {
@@ -65,7 +77,7 @@ struct LoweringOptions {
   bool pairs = true;                       ///< whether diagonals may go in pairs: cheaper, with larger errors
   std::size_t max_rotation_keys = 0;       ///< 0: no bound
   double max_key_limbs = 0;                ///< limbs of all rotation keys together, a wish; 0: none
-  std::shared_ptr<CoverCache> covers = std::make_shared<CoverCache>();
+  std::shared_ptr<SearchCaches> found = std::make_shared<SearchCaches>();
 };
 
 /// How many times smaller, in powers of two, the ring is in which maps of this level run: those whose highest level is

@@ -174,7 +174,7 @@ class Splitter {
   std::set<std::size_t> inputs_;
 };
 
-/// Diagonals whose rotations differ by half of their input's period, to one output; or one of them.
+/// Diagonals of one input and output whose rotations differ by what pairs do; or one of them.
 struct DiagonalPair {
   std::optional<std::uint32_t> lower, upper;
 };
@@ -198,6 +198,27 @@ class Pairing {
       }
       add({d.input, d.output, static_cast<int>(d.rotation), true}, inputs[d.input].weight);
       pairs_.back().lower = i;
+    }
+  }
+
+  /// Of diagonals whose rotations, below `period`, differ by any `distance`: from the lowest on, each with the next.
+  Pairing(std::span<const CoveringDiagonal> diagonals, std::span<const SplitInput> inputs, int period, int distance)
+      : half_(period / 2) {
+    std::map<std::tuple<std::uint32_t, std::uint32_t, int>, std::uint32_t> known;
+    for (std::uint32_t i = 0; i < diagonals.size(); ++i) {
+      const CoveringDiagonal& d = diagonals[i];
+      outputs_.insert(d.output);
+      known.emplace(std::tuple{d.output, d.input, static_cast<int>(d.rotation)}, i);
+    }
+    while (!known.empty()) {
+      const auto [output, input, k] = known.begin()->first;
+      add({input, output, k, true}, inputs[input].weight);
+      pairs_.back().lower = known.begin()->second;
+      known.erase(known.begin());
+      const auto partner = known.find({output, input, (k + distance) % period});
+      if (partner == known.end()) continue;
+      pairs_.back().upper = partner->second;
+      known.erase(partner);
     }
   }
 
@@ -247,22 +268,41 @@ Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t s
   if (!pairs) return best;
   double best_cost = single.cost() + best.weights;
 
+  const auto is_worth_it = [&](const Pairing& pairing) {
+    return static_cast<double>(pairing.steps().size()) <= kMostInPairs * static_cast<double>(diagonals.size());
+  };
+  const auto consider = [&](const Pairing& pairing, int distance, int split_slots) {
+    Splitter splitter(pairing.steps(), split_slots, period, price, keys);
+    splitter.consider_all();
+    const double cost = splitter.cost() + pairing.weights() + static_cast<double>(inputs.size()) * price.rotate +
+                        static_cast<double>(pairing.outputs()) * price.conjugate +
+                        keys.each * ((keys.present.contains(distance) ? 0 : 1) + (keys.conjugation ? 0 : 1));
+    if (cost >= best_cost) return;
+    best = {splitter.best(), distance, pairing.weights()};
+    best_cost = cost;
+    pairing.name(best.terms, static_cast<std::uint32_t>(diagonals.size()));
+  };
+  bool halved = false;
   std::set<int> halves;
   for (const SplitInput& input : inputs) halves.insert(static_cast<int>(input.period / 2));
   halves.erase(0);
   for (const int half : halves) {
     const Pairing pairing(diagonals, inputs, half);
-    if (static_cast<double>(pairing.steps().size()) > kMostInPairs * static_cast<double>(diagonals.size())) continue;
-    Splitter splitter(pairing.steps(), half, period, price, keys);
-    splitter.consider_all();
-    const double cost = splitter.cost() + pairing.weights() + static_cast<double>(inputs.size()) * price.rotate +
-                        static_cast<double>(pairing.outputs()) * price.conjugate +
-                        keys.each * ((keys.present.contains(half) ? 0 : 1) + (keys.conjugation ? 0 : 1));
-    if (cost >= best_cost) continue;
-    best = {splitter.best(), half, pairing.weights()};
-    best_cost = cost;
-    pairing.name(best.terms, static_cast<std::uint32_t>(diagonals.size()));
+    if (!is_worth_it(pairing)) continue;
+    halved = true;
+    consider(pairing, half, half);
   }
+  if (halved) return best;
+  // Rotations in short runs, as convolutions with channels innermost have them: the closest ones that pair most.
+  std::optional<Pairing> most;
+  int distance = 0;
+  for (int apart = 1; apart < period / 2; apart *= 2) {
+    Pairing pairing(diagonals, inputs, period, apart);
+    if (!is_worth_it(pairing) || (most && pairing.steps().size() >= most->steps().size())) continue;
+    most = std::move(pairing);
+    distance = apart;
+  }
+  if (most) consider(*most, distance, period);
   return best;
 }
 

@@ -31,10 +31,11 @@ struct Split {
   double weights = 0;  ///< what they cost
 };
 
-/// The cheapest of the plans tried: every diagonal by itself, or those half an input's period apart in pairs, where
-/// `pairs` allows it; rotations split by residues of all powers of two, by fields of bits, for short lists by small
-/// multiples of their common divisor too. `slots`: period of the tensors; every rotation is below it. Giant steps are
-/// in [0, slots), so that few differences between them are few keys; baby steps go the shorter way round.
+/// The cheapest of the plans tried: every diagonal by itself, or in pairs, where `pairs` allows it, of those half an
+/// input's period apart or, where few are, of those some power of two apart; rotations split by residues of all powers
+/// of two, by fields of bits, for short lists by small multiples of their common divisor too. `slots`: period of the
+/// tensors; every rotation is below it. Giant steps are in [0, slots), so that few differences between them are few
+/// keys; baby steps go the shorter way round.
 Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t slots,
                       std::span<const SplitInput> inputs, const LevelCost& price, const KeyPrice& keys = {},
                       bool pairs = true);

@@ -141,6 +141,20 @@ TEST(Grid, InheritsTwice) {
   }
 }
 
+TEST(Grid, DeepOnesHoldABlockOfTheImageWhereItsOutputStands) {
+  const Grid grid = deep_grid({3, 32, 32}, {2, 2}, 6);  // for 64 channels of 16 x 16
+  expect_sound(grid, {3, 32, 32});
+  EXPECT_EQ(grid.position(2, 5, 9), 2u + 4 * 1 + 8 * 1 + 64 * (4 + 16 * 2));
+  const Placement placed = placement(grid, 14, 0).value();
+  const Layout layout = with_copies(grid, placed), plain = placed.layout();
+  for (std::uint32_t s = 0; s < layout.element.size(); ++s) {
+    EXPECT_EQ(layout.element[s], plain.element[s & ~0x30U]);
+    EXPECT_EQ(layout.element[s] < 0, (s & 3) == 3);  // the fourth of three channels
+  }
+  // No room is left where the channels are few.
+  EXPECT_EQ(deep_grid({3, 32, 32}, {2, 2}, 2).mask(), (1U << 12) - 1);
+}
+
 TEST(Grid, NothingToInheritWhereTheImageGrows) {
   const Grid from = fresh_grids({2, 7, 7})[0];
   EXPECT_TRUE(inherited_grids(from, {2, 9, 7}, {1, 1}).empty());

@@ -9,6 +9,7 @@
 #include "blindsight/base/error.h"
 #include "blindsight/compiler/slots.h"
 #include "hand_made.h"
+#include "helical.h"
 #include "random_graph.h"
 #include "small_networks.h"
 
@@ -35,7 +36,9 @@ void expect_layout(const Layout& layout, const std::vector<double>& slots, const
     ASSERT_NEAR(slots[s], e == kZero ? 0 : want[static_cast<std::size_t>(e)], 1e-10 * size) << "slot " << s;
     if (e >= 0) seen[static_cast<std::size_t>(e)] = true;
   }
-  if (everywhere) EXPECT_EQ(std::count(seen.begin(), seen.end(), false), 0);
+  if (everywhere) {
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), false), 0);
+  }
 }
 
 void expect_computes(const nn::QuadraticNetwork& network, const Lowered& lowered) {
@@ -122,6 +125,22 @@ TEST(Lowering, FewerRotationKeysWhereTheyAreBounded) {
   expect_computes(network, lowered);
   bounded.max_rotation_keys = 1;
   EXPECT_THROW(lower(network, bounded), UnsupportedModel);
+}
+
+/// Two helical convolutions of 32 channels at 8 x 8 positions: with channels innermost, a weight depends on nothing
+/// else.
+TEST(Lowering, HelicalConvolutionsHaveWeightsOfOnePosition) {
+  const nn::QuadraticNetwork network = test::helical_network({32, 8, 8}, {32, 32});
+  LoweringOptions what = options(network, 11);
+  what.cached = false;
+  const Lowered lowered = lower(network, what);
+  expect_computes(network, lowered);
+  for (std::size_t s = 0; s < 2; ++s) {
+    for (const ckks::Diagonal& d : lowered.stages[s].diagonals) EXPECT_LE(d.period(), 32u);
+    EXPECT_EQ(lowered.stages[s].diagonals.size(), 3u * (4 * 32 - 1) + 1);  // three rows of three taps each; zeros
+    EXPECT_NE(lowered.stages[s].plan.paired, 0);
+    EXPECT_LE(lowered.stages[s].plan.terms.size(), 3u * 2 * 32);
+  }
 }
 
 TEST(Lowering, RefusesWhatTakesTooManyCiphertexts) {

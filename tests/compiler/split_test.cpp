@@ -180,6 +180,21 @@ TEST(Split, PairsWithinTheirInputsOwnPeriod) {
   EXPECT_EQ(seen.size(), asked.size());
 }
 
+/// As channels innermost have them: three runs of 255, nothing half of the period apart.
+TEST(Split, PairsTheNeighboursOfARun) {
+  constexpr std::size_t kSlots = std::size_t{1} << 14;
+  std::vector<std::uint32_t> rotations;
+  for (const int row : {-1024, 0, 1024}) {
+    for (int k = -127; k <= 127; ++k) rotations.push_back(static_cast<std::uint32_t>(wrapped(row + k, kSlots)));
+  }
+  const auto asked = diagonals(rotations);
+  const Split split = split_rotations(asked, kSlots, inputs_of(kSlots), kPrice);
+  expect_sound(asked, split, kSlots);
+  EXPECT_NE(split.paired, 0);
+  EXPECT_EQ(split.terms.size(), 3u * 128);
+  EXPECT_EQ(split_rotations(asked, kSlots, inputs_of(kSlots), kPrice, {}, false).paired, 0);
+}
+
 TEST(Split, FewRotationsNeedNoGiants) {
   const Split split = split_rotations(diagonals({0, 1, 7}), 64, inputs_of(64), kPrice);
   EXPECT_EQ(count(split).giants, 0u);
