@@ -330,7 +330,6 @@ bool takes_several_ciphertexts(const Lowered& lowered) {
 struct Candidate {
   unsigned log_n = 0;
   Lowered lowered;
-  RingChoice rings;
   ParameterChoice choice;
   /// For a comparison between rings of the input, in butterflies about.
   double cost() const { return lowered.cost * std::exp2(log_n) * log_n; }
@@ -366,11 +365,6 @@ class RingTrial {
       if (!try_rings(rings) || rings.smaller.empty()) break;
       most = rings.smaller.size() - 1;
     }
-    if (best_ && log_n_ > kLeastRingToShrink) {  // once more, for the maps that have been found
-      const RingChoice rings = choose_rings(log_n_, needed_, best_->rings.smaller.size(),
-                                            maps_of(network_, best_->lowered, lowering_.cached));
-      if (!(rings == best_->rings)) try_rings(rings);
-    }
     return std::move(best_);
   }
 
@@ -403,7 +397,7 @@ class RingTrial {
       const auto choice =
           search_parameters(log_n_, errors_of(network_, values_, lowered, inputs_), rings, options_.precision);
       if (!precise(choice)) continue;
-      best_ = {log_n_, std::move(lowered), rings, *choice};
+      best_ = {log_n_, std::move(lowered), *choice};
       return true;
     }
     return true;

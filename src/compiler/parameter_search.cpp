@@ -334,53 +334,24 @@ bool may_fit(unsigned log_n, std::size_t depth) {
 
 namespace {
 
-/// What a limb of a key is worth in transforms, for the memory that it takes.
-constexpr double kKeyMemory = 1.5;
-
-}  // namespace
-
-double typical_map(unsigned /*level*/, const LevelCost& cost) {
+/// Of a convolution's mix of operations in a ring of degree 2^log_n, in transforms of the largest.
+double typical_price(unsigned level, unsigned special, unsigned log_n, unsigned log_largest) {
   constexpr double kHoisted = 16, kGiants = 12, kKeys = 18, kProducts = 200;
-  return kHoisted * cost.switch_one + kGiants * cost.giant + kProducts * (cost.product + cost.encode(cost.slots / 2)) +
+  constexpr double kKeyMemory = 1.5;  // what a limb of a key is worth in transforms
+  const LevelCost cost(level, special, log_n, log_largest);
+  return kHoisted * cost.switch_one + kGiants * cost.giant + kProducts * cost.product + kProducts * cost.encode(cost.slots / 2) +
          kKeyMemory * kKeys * cost.key_limbs;
 }
 
-MapPrice maps_of(const nn::QuadraticNetwork& network, const Lowered& lowered, bool cached) {
-  struct Counts {
-    KeySwitchCount count;
-    std::size_t terms, outputs;
-    std::map<std::size_t, std::size_t> weights;  // how many of a period
-  };
-  std::map<unsigned, std::vector<Counts>> by_level;
-  const std::vector<unsigned> depths = network.depths();
-  for (std::size_t s = 0; s < lowered.stages.size(); ++s) {
-    const LoweredStage& stage = lowered.stages[s];
-    Counts map{count_key_switches(stage.plan), stage.plan.terms.size(), stage.plan.outputs, {}};
-    for (const ckks::Diagonal& diagonal : stage.diagonals) ++map.weights[diagonal.period()];
-    by_level[depths.back() - depths[s + 1] + 1].push_back(std::move(map));
-  }
-  return [by_level = std::move(by_level), cached](unsigned level, const LevelCost& cost) {
-    double sum = 0;
-    const auto maps = by_level.find(level);
-    if (maps == by_level.end()) return sum;
-    for (const Counts& map : maps->second) {
-      sum += map_cost(cost, map.count, map.terms, map.outputs) +
-             kKeyMemory * static_cast<double>(map.count.babies + map.count.steps) * cost.key_limbs;
-      for (const auto& [period, count] : map.weights) {
-        sum += static_cast<double>(count) * (cached ? cost.weight(period) : cost.encode(period));
-      }
-    }
-    return sum;
-  };
-}
+}  // namespace
 
 namespace {
 
 /// All chains of rings, the cheapest kept.
 class RingSearch {
  public:
-  RingSearch(unsigned log_n, const std::vector<unsigned>& needed_log_slots, std::size_t most, const MapPrice& maps)
-      : log_n_(log_n), needed_(needed_log_slots), most_(most), maps_(maps) {}
+  RingSearch(unsigned log_n, const std::vector<unsigned>& needed_log_slots, std::size_t most)
+      : log_n_(log_n), needed_(needed_log_slots), most_(most) {}
 
   RingChoice run() {
     const unsigned depth = static_cast<unsigned>(needed_.size()) - 1;
@@ -402,7 +373,7 @@ class RingSearch {
     const auto steps = static_cast<unsigned>(now_.smaller.size());
     const auto down_to = [&](unsigned level) {
       double sum = price;
-      for (unsigned l = level + 1; l <= top; ++l) sum += maps_(l, LevelCost(l, special, log_n_ - steps, log_n_));
+      for (unsigned l = level + 1; l <= top; ++l) sum += typical_price(l, special, log_n_ - steps, log_n_);
       return sum;
     };
     if (const double all = down_to(0); all < best_price_) {
@@ -429,16 +400,14 @@ class RingSearch {
   unsigned log_n_;
   const std::vector<unsigned>& needed_;
   std::size_t most_;
-  const MapPrice& maps_;
   RingChoice now_, best_;
   double best_price_ = kInfinity;
 };
 
 }  // namespace
 
-RingChoice choose_rings(unsigned log_n, const std::vector<unsigned>& needed_log_slots, std::size_t most,
-                        const MapPrice& maps) {
-  return RingSearch(log_n, needed_log_slots, most, maps).run();
+RingChoice choose_rings(unsigned log_n, const std::vector<unsigned>& needed_log_slots, std::size_t most) {
+  return RingSearch(log_n, needed_log_slots, most).run();
 }
 
 namespace {

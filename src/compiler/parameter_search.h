@@ -1,7 +1,6 @@
 // Widths of the primes and scales of the values, by predicted error.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <vector>
 
@@ -71,20 +70,12 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel
 struct RingChoice {
   unsigned special_limbs = 1;
   std::vector<ckks::SmallerRing> smaller;
-  bool operator==(const RingChoice&) const = default;
 };
 
-/// What the maps of a level (that of their inputs) cost at these prices, in transforms.
-using MapPrice = std::function<double(unsigned level, const LevelCost& cost)>;
-/// A convolution with a usual mix of operations, whatever the level.
-double typical_map(unsigned level, const LevelCost& cost);
-/// The maps of a lowered network, as they are. `cached`: whether weights will be encoded beforehand.
-MapPrice maps_of(const nn::QuadraticNetwork& network, const Lowered& lowered, bool cached);
-
-/// The chain of rings, of at most so many smaller ones, that makes linear maps cheapest: each within 128 bits for words
-/// of full width, and with slots for the tensors. `needed_log_slots`: by level of a map, what its largest tensor fills.
-RingChoice choose_rings(unsigned log_n, const std::vector<unsigned>& needed_log_slots, std::size_t most,
-                        const MapPrice& maps = typical_map);
+/// The chain of rings, of at most so many smaller ones, that makes typical linear maps cheapest: each within 128 bits
+/// for words of full width, and with slots for the tensors. `needed_log_slots`: by level of a map, what its largest
+/// tensor fills.
+RingChoice choose_rings(unsigned log_n, const std::vector<unsigned>& needed_log_slots, std::size_t most);
 
 /// Among all widths that 128-bit security allows, those with the least predicted error, the last prime as narrow as
 /// costs at most a fifth of that or stays below a fifth of `precision`. nullopt where no widths serve at all.
