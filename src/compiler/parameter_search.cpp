@@ -339,8 +339,8 @@ double typical_price(unsigned level, unsigned special, unsigned log_n, unsigned 
   constexpr double kHoisted = 16, kGiants = 12, kKeys = 18, kProducts = 200;
   constexpr double kKeyMemory = 1.5;  // what a limb of a key is worth in transforms
   const LevelCost cost(level, special, log_n, log_largest);
-  return kHoisted * cost.switch_one + kGiants * cost.giant + kProducts * cost.product + kProducts * cost.encode(cost.slots / 2) +
-         kKeyMemory * kKeys * cost.key_limbs;
+  return kHoisted * cost.switch_one + kGiants * cost.giant + kProducts * cost.product +
+         kProducts * cost.encode(cost.slots / 2) + kKeyMemory * kKeys * cost.key_limbs;
 }
 
 }  // namespace

@@ -9,9 +9,11 @@ namespace {
 /// Slots moved by 2^log_step, cyclically in every ciphertext.
 class Move {
  public:
-  Move(const Layout& input, const nn::SparseMatrix& map, const Placement& placement, unsigned log_step)
-      : map_(map), slot_mask_(placement.slots() - 1), step_(std::size_t{1} << log_step) {
-    well_defined_ = follow(input.element, map.cols, columns_) && follow(placement.rows(), map.rows, rows_);
+  /// `rows`: by slot, of what the map makes.
+  Move(const Layout& input, const nn::SparseMatrix& map, const std::vector<std::int32_t>& rows, std::size_t slots,
+       unsigned log_step)
+      : map_(map), slot_mask_(slots - 1), step_(std::size_t{1} << log_step) {
+    well_defined_ = follow(input.element, map.cols, columns_) && follow(rows, map.rows, rows_);
   }
 
   /// Whether it takes elements to elements.
@@ -58,25 +60,23 @@ class Move {
   std::vector<std::int32_t> columns_, rows_;
 };
 
-/// Whether that many slots on every row is as before, or every so many rows one.
-bool repeats(const Layout& input, const nn::SparseMatrix& map, const Placement& placement, unsigned log_step,
-             std::size_t apart) {
-  const Move move(input, map, placement, log_step);
-  if (!move.well_defined()) return false;
-  for (std::size_t row = 0; row < map.rows; row += apart) {
-    if (!move.keeps(row)) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 unsigned log_repetition(const Layout& input, const nn::SparseMatrix& map, const Placement& placement) {
-  constexpr std::size_t kApart = 97;  // of the rows that refuse most maps quickly
   unsigned log_step = placement.log_slots;
   if (placement.folds() != 0) return log_step;
-  while (log_step > 0 && repeats(input, map, placement, log_step - 1, kApart)) --log_step;
-  while (log_step < placement.log_slots && !repeats(input, map, placement, log_step, 1)) ++log_step;
+  const std::vector<std::int32_t> rows = placement.rows();
+  // Looks at every so many rows, one of which refuses most maps, or at all of them.
+  const auto repeats = [&](unsigned after, std::size_t apart) {
+    const Move move(input, map, rows, placement.slots(), after);
+    if (!move.well_defined()) return false;
+    for (std::size_t row = 0; row < map.rows; row += apart) {
+      if (!move.keeps(row)) return false;
+    }
+    return true;
+  };
+  while (log_step > 0 && repeats(log_step - 1, 97)) --log_step;
+  while (log_step < placement.log_slots && !repeats(log_step, 1)) ++log_step;
   return log_step;
 }
 

@@ -8,9 +8,7 @@
 #include <memory>
 
 #include "blindsight/compiler/compile.h"
-#include "blindsight/runtime/client.h"
-#include "blindsight/runtime/executor.h"
-#include "blindsight/runtime/simulator.h"
+#include "logits.h"
 
 namespace blindsight::runtime {
 namespace {
@@ -27,18 +25,13 @@ TEST(Helical, WeightsOfOnePositionGiveTheNetworksLogits) {
 
   const auto x = test::uniform(100, 3 * 16 * 16, 0.1);
   const std::vector<double> clear = nn::evaluate_stages(network, x).back();
-  const auto simulated = unpack(program->output, simulate(*program, pack(program->input, x, program->input_elements)),
-                                program->output_elements);
+  const auto simulated = test::simulated_logits(*program, x);
   ASSERT_EQ(simulated.size(), clear.size());
   double size = 1;
   for (const double v : clear) size = std::max(size, std::abs(v));
   for (std::size_t j = 0; j < clear.size(); ++j) EXPECT_NEAR(simulated[j], clear[j], 1e-9 * size);
 
-  const Client client(compiler::make_manifest(*program, ""));
-  const ckks::SecretKey secret(client.context());
-  const auto keys = ckks::make_evaluation_keys(secret, client.manifest().keys);
-  const Executor executor(client.context(), program);
-  const auto got = client.decrypt(secret, executor.run(expand(*client.context(), client.encrypt(secret, x)), keys));
+  const auto got = test::encrypted_logits(program, x);
   ASSERT_EQ(got.size(), clear.size());
   constexpr double kLargest = 8;
   for (std::size_t j = 0; j < got.size(); ++j) {

@@ -11,11 +11,9 @@
 
 #include "blindsight/compiler/compile.h"
 #include "blindsight/nn/evaluate.h"
-#include "blindsight/runtime/client.h"
-#include "blindsight/runtime/executor.h"
-#include "blindsight/runtime/simulator.h"
 #include "graph_builder.h"
 #include "hand_made.h"
+#include "logits.h"
 #include "random_graph.h"
 
 namespace blindsight::runtime {
@@ -152,18 +150,13 @@ TEST_P(Property, SimulatedIsClearAndEncryptedIsWithinThePredictedError) {
     const auto program = std::make_shared<const compiler::Program>(c.compiled.program);
     const auto x = c.input(1000 + number);
     const auto clear = nn::evaluate(c.graph, {c.graph.input_shape, x}).data;
-    const auto simulated = unpack(program->output, simulate(*program, pack(program->input, x, program->input_elements)),
-                                  program->output_elements);
+    const auto simulated = test::simulated_logits(*program, x);
     ASSERT_EQ(simulated.size(), clear.size());
     double size = 1;
     for (const double v : clear) size = std::max(size, std::abs(v));
     for (std::size_t j = 0; j < clear.size(); ++j) ASSERT_NEAR(simulated[j], clear[j], 1e-9 * size);
 
-    const Client client(compiler::make_manifest(*program, ""));
-    const ckks::SecretKey secret(client.context());
-    const auto keys = ckks::make_evaluation_keys(secret, client.manifest().keys);
-    const Executor executor(client.context(), program);
-    const auto got = client.decrypt(secret, executor.run(expand(*client.context(), client.encrypt(secret, x)), keys));
+    const auto got = test::encrypted_logits(program, x);
     ASSERT_EQ(got.size(), clear.size());
     const double predicted = c.compiled.report.predicted_logit_error;
     double sum = 0;
