@@ -195,7 +195,7 @@ Ciphertext Evaluator::switch_ring(const Ciphertext& a, const EvaluationKeys& key
   result.parts.push_back(EvalPoly::uninitialised(context_->basis(level)));
   const Halves mask = split(a.parts[1], *context_);
   KeySwitcher::Pair sums = switcher_->switch_key(mask.even, require_level(keys.from_larger->even, level));
-  switcher_->switch_key(mask.shifted_odd, require_level(keys.from_larger->odd, level),
+  switcher_->switch_key(mask.shifted_odd, require_level(keys.from_larger->odd, level), nullptr,
                         [&](std::size_t l, std::uint64_t* b, std::uint64_t* m) {
                           const Modulus& q = context_->extended_basis(level)->modulus(l);
                           kernels().add(sums.first.limb(l), sums.first.limb(l), b, context_->n(), q);
@@ -251,7 +251,7 @@ Ciphertext Evaluator::finish_galois(const Ciphertext& a, KeySwitcher::Pair sums,
   switcher_->mod_down_overwriting(extended, level, [&](std::size_t part, std::size_t l, std::uint64_t* limb) {
     switcher_->divide(limb, extended[part]->limb(l), limb, level, l);
     if (part == 0) kernels().add(limb, limb, a.parts[0].limb(l), context_->n(), context_->q(l));
-    kernels().permute(result.parts[part].limb(l), limb, index.data(), context_->n());
+    kernels().permute(result.parts[part].limb(l), ring::kPackedRun, limb, index.data(), context_->n());
   });
   return result;
 }
@@ -338,44 +338,39 @@ ExtendedCiphertext Evaluator::rotate_extended(const Hoisted& a, int k, const Eva
     ring::AlignedVector<std::uint64_t> words(3 * n);
     if (l <= level) times_p(words.data(), a.source->parts[0].limb(l), level, l);
     std::uint64_t* const out[] = {result.body.limb(l), result.mask.limb(l)};
-    rotate_extended_limb(out, a, k, key, l, words.data(), words.data() + n);
+    rotate_extended_limb(out, ring::kPackedRun, a, k, key, l, words.data(), words.data() + n);
   });
   return result;
 }
 
-void Evaluator::rotate_extended_limb(std::uint64_t* const* out, const Hoisted& a, int k, const KeySwitchKey& key,
-                                     std::size_t l, const std::uint64_t* body, std::uint64_t* scratch) const {
+void Evaluator::rotate_extended_limb(std::uint64_t* const* out, std::size_t stride, const Hoisted& a, int k,
+                                     const KeySwitchKey& key, std::size_t l, const std::uint64_t* body,
+                                     std::uint64_t* scratch) const {
   const unsigned level = a.source->level();
   const std::size_t n = context_->n();
   const auto index = context_->automorphism_index(context_->rotation_element(k));
-  switcher_->inner_product_limb(a.digits, key, level, l, scratch, scratch + n);
-  if (l <= level) kernels().add(scratch, scratch, body, n, context_->q(l));
-  kernels().permute(out[0], scratch, index.data(), n);
-  kernels().permute(out[1], scratch + n, index.data(), n);
+  switcher_->inner_product_limb(a.digits, key, level, l, l <= level ? body : nullptr, scratch, scratch + n);
+  kernels().permute(out[0], stride, scratch, index.data(), n);
+  kernels().permute(out[1], stride, scratch + n, index.data(), n);
 }
 
-/// What adding rot_element(a) to acc comes to, given the sums of the key switch limb by limb.
+/// What adding rot_element(a) to acc comes to, given the sums of the key switch limb by limb, from a's body on.
 KeySwitcher::UseSums Evaluator::add_permuted(ExtendedCiphertext& acc, const ExtendedCiphertext& a,
                                              std::uint32_t element) const {
   require_same_level(acc.level, a.level);
   require_same_scale(acc.scale, a.scale);
   const auto index = context_->automorphism_index(element);
-  return [this, &acc, &a, index](std::size_t l, std::uint64_t* b, std::uint64_t* mask) {
-    const std::size_t n = context_->n();
-    const Modulus& q = context_->extended_basis(a.level)->modulus(l);
-    kernels().add(b, b, a.body.limb(l), n, q);
-    ring::AlignedVector<std::uint64_t> permuted(n);
-    kernels().permute(permuted.data(), b, index.data(), n);
-    kernels().add(acc.body.limb(l), acc.body.limb(l), permuted.data(), n, q);
-    kernels().permute(permuted.data(), mask, index.data(), n);
-    kernels().add(acc.mask.limb(l), acc.mask.limb(l), permuted.data(), n, q);
+  return [this, &acc, index](std::size_t l, std::uint64_t* b, std::uint64_t* mask) {
+    const Modulus& q = context_->extended_basis(acc.level)->modulus(l);
+    kernels().add_permuted(acc.body.limb(l), b, index.data(), context_->n(), q);
+    kernels().add_permuted(acc.mask.limb(l), mask, index.data(), context_->n(), q);
   };
 }
 
 void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::span<const EvalPoly> digits,
                             int k, const EvaluationKeys& keys) const {
   const std::uint32_t element = context_->rotation_element(k);
-  switcher_->inner_product(digits, galois_key(keys, element, a.level), a.level, add_permuted(acc, a, element));
+  switcher_->inner_product(digits, galois_key(keys, element, a.level), a.level, &a.body, add_permuted(acc, a, element));
 }
 
 void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k,
@@ -390,12 +385,13 @@ void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a
 
 void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k,
                             const KeySwitchKey& key) const {
-  switcher_->switch_key(mod_down(a.mask, a.level), key, add_permuted(acc, a, context_->rotation_element(k)));
+  switcher_->switch_key(mod_down(a.mask, a.level), key, &a.body, add_permuted(acc, a, context_->rotation_element(k)));
 }
 
 void Evaluator::add_conjugate(ExtendedCiphertext& acc, const ExtendedCiphertext& a, const EvaluationKeys& keys) const {
   const std::uint32_t element = context_->conjugation_element();
-  switcher_->switch_key(mod_down(a.mask, a.level), galois_key(keys, element, a.level), add_permuted(acc, a, element));
+  switcher_->switch_key(mod_down(a.mask, a.level), galois_key(keys, element, a.level), &a.body,
+                        add_permuted(acc, a, element));
 }
 
 void Evaluator::add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const {
@@ -425,7 +421,7 @@ ExtendedCiphertext Evaluator::dot_plain(std::span<const ExtendedCiphertext* cons
       mask[i] = cts[i]->mask.limb(l);
       w[i] = plains[i]->limb(l);
     }
-    kernels().dot_pair(result.body.limb(l), result.mask.limb(l), w.data(), body.data(), mask.data(), w.size(),
+    kernels().dot_pair(result.body.limb(l), result.mask.limb(l), nullptr, w.data(), body.data(), mask.data(), w.size(),
                        context_->n(), extended->modulus(l));
   });
   return result;
@@ -475,8 +471,8 @@ Ciphertext Evaluator::dot_plain(std::span<const Ciphertext* const> cts,
       mask[i] = cts[i]->parts[1].limb(l);
       w[i] = plains[i]->poly.limb(l);
     }
-    kernels().dot_pair(result.parts[0].limb(l), result.parts[1].limb(l), w.data(), body.data(), mask.data(), w.size(),
-                       context_->n(), context_->q(l));
+    kernels().dot_pair(result.parts[0].limb(l), result.parts[1].limb(l), nullptr, w.data(), body.data(), mask.data(),
+                       w.size(), context_->n(), context_->q(l));
   });
   return result;
 }

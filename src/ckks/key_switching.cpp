@@ -142,9 +142,10 @@ namespace {
 /// Words of a packed key that are made at a time: those of all digits stay in a core's cache until they are used.
 constexpr std::size_t kPackedChunk = 2048;
 
-/// Limb `limb` of Σ_d digit_d·b_d and of Σ_d digit_d·a_d.
-void multiply_limb(std::uint64_t* b, std::uint64_t* a, std::span<const std::uint64_t* const> digits,
-                   const KeySwitchKey& key, const Context& context, std::size_t limb) {
+/// Limb `limb` of Σ_d digit_d·b_d, plus `plus` where that is not null, and of Σ_d digit_d·a_d.
+void multiply_limb(std::uint64_t* b, std::uint64_t* a, const std::uint64_t* plus,
+                   std::span<const std::uint64_t* const> digits, const KeySwitchKey& key, const Context& context,
+                   std::size_t limb) {
   const ring::Basis& basis = *context.extended_basis(key.level);
   const std::size_t n = basis.n(), count = digits.size();
   const Modulus& q = basis.modulus(limb);
@@ -154,7 +155,7 @@ void multiply_limb(std::uint64_t* b, std::uint64_t* a, std::span<const std::uint
       rows[d] = key.b[d].limb(limb);
       rows[count + d] = key.a[d].limb(limb);
     }
-    kernels().dot_pair(b, a, digits.data(), rows.data(), rows.data() + count, count, n, q);
+    kernels().dot_pair(b, a, plus, digits.data(), rows.data(), rows.data() + count, count, n, q);
     return;
   }
   const auto offsets = packed_offsets(basis);
@@ -170,7 +171,8 @@ void multiply_limb(std::uint64_t* b, std::uint64_t* a, std::span<const std::uint
       kernels().unpack(words.data() + d * chunk, packed + packed_size(at, q.bits()), q.bits(), chunk, q.value());
       uniform[d].next({words.data() + (count + d) * chunk, chunk});
     }
-    kernels().dot_pair(b + at, a + at, x.data(), rows.data(), rows.data() + count, count, chunk, q);
+    kernels().dot_pair(b + at, a + at, plus == nullptr ? nullptr : plus + at, x.data(), rows.data(),
+                       rows.data() + count, count, chunk, q);
     for (auto& row : x) row += chunk;
   }
 }
@@ -178,19 +180,20 @@ void multiply_limb(std::uint64_t* b, std::uint64_t* a, std::span<const std::uint
 }  // namespace
 
 void KeySwitcher::inner_product_limb(std::span<const EvalPoly> digits, const KeySwitchKey& key, unsigned level,
-                                     std::size_t l, std::uint64_t* b, std::uint64_t* a) const {
+                                     std::size_t l, const std::uint64_t* plus, std::uint64_t* b,
+                                     std::uint64_t* a) const {
   std::vector<const std::uint64_t*> x(digits.size());
   for (std::size_t d = 0; d < digits.size(); ++d) x[d] = digits[d].limb(l);
-  multiply_limb(b, a, x, key, *context_, key_limb(key, level, l));
+  multiply_limb(b, a, plus, x, key, *context_, key_limb(key, level, l));
 }
 
 void KeySwitcher::inner_product(std::span<const EvalPoly> digits, const KeySwitchKey& key, unsigned level,
-                                const UseSums& use) const {
+                                const EvalPoly* plus, const UseSums& use) const {
   const ring::Basis& extended = *context_->extended_basis(level);
   const std::size_t n = extended.n();
   parallel_for(extended.size(), [&](std::size_t l) {
     Words sums(2 * n);
-    inner_product_limb(digits, key, level, l, sums.data(), sums.data() + n);
+    inner_product_limb(digits, key, level, l, plus == nullptr ? nullptr : plus->limb(l), sums.data(), sums.data() + n);
     use(l, sums.data(), sums.data() + n);
   });
 }
@@ -200,12 +203,13 @@ KeySwitcher::Pair KeySwitcher::inner_product(std::span<const EvalPoly> digits, c
   const ring::BasisPtr& extended = context_->extended_basis(level);
   Pair result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended)};
   parallel_for(extended->size(), [&](std::size_t l) {
-    inner_product_limb(digits, key, level, l, result.first.limb(l), result.second.limb(l));
+    inner_product_limb(digits, key, level, l, nullptr, result.first.limb(l), result.second.limb(l));
   });
   return result;
 }
 
-void KeySwitcher::switch_key(const EvalPoly& part, const KeySwitchKey& key, const UseSums& use) const {
+void KeySwitcher::switch_key(const EvalPoly& part, const KeySwitchKey& key, const EvalPoly* plus,
+                             const UseSums& use) const {
   const Prepared source = prepare(part);
   const unsigned level = source.level;
   const ring::Basis& extended = *context_->extended_basis(level);
@@ -226,7 +230,8 @@ void KeySwitcher::switch_key(const EvalPoly& part, const KeySwitchKey& key, cons
         const bool own = l >= first_limb(level, d) && l < first_limb(level, d + 1);
         x[d] = own ? part.limb(l) : scratch.data() + (d * count + l - first) * n;
       }
-      multiply_limb(sums, sums + n, x, key, *context_, key_limb(key, level, l));
+      multiply_limb(sums, sums + n, plus == nullptr ? nullptr : plus->limb(l), x, key, *context_,
+                    key_limb(key, level, l));
       use(l, sums, sums + n);
     }
   });
@@ -235,7 +240,7 @@ void KeySwitcher::switch_key(const EvalPoly& part, const KeySwitchKey& key, cons
 KeySwitcher::Pair KeySwitcher::switch_key(const EvalPoly& part, const KeySwitchKey& key) const {
   const ring::BasisPtr& extended = context_->extended_basis(static_cast<unsigned>(part.limbs()) - 1);
   Pair result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended)};
-  switch_key(part, key, [&](std::size_t l, std::uint64_t* b, std::uint64_t* a) {
+  switch_key(part, key, nullptr, [&](std::size_t l, std::uint64_t* b, std::uint64_t* a) {
     std::copy_n(b, part.n(), result.first.limb(l));
     std::copy_n(a, part.n(), result.second.limb(l));
   });

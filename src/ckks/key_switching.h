@@ -26,14 +26,16 @@ class KeySwitcher {
   /// Called once for every limb of a sum, in any order and in parallel: limb l of Σ_d digit_d·b_d and of Σ_d
   /// digit_d·a_d, which it may overwrite.
   using UseSums = std::function<void(std::size_t l, std::uint64_t* b, std::uint64_t* a)>;
-  /// One limb of both sums, n words each.
+  /// One limb of both sums, n words each. The first starts from `plus`, where that is not null.
   void inner_product_limb(std::span<const ring::EvalPoly> digits, const KeySwitchKey& key, unsigned level,
-                          std::size_t l, std::uint64_t* b, std::uint64_t* a) const;
+                          std::size_t l, const std::uint64_t* plus, std::uint64_t* b, std::uint64_t* a) const;
   /// For digits that serve several keys. `key` must be of this level or above and for its special limbs.
+  /// The first sum starts from `plus`, of the extended basis, where that is not null.
   void inner_product(std::span<const ring::EvalPoly> digits, const KeySwitchKey& key, unsigned level,
-                     const UseSums& use) const;
+                     const ring::EvalPoly* plus, const UseSums& use) const;
   /// decompose and inner_product in one, a few limbs at a time: the digits never reach memory.
-  void switch_key(const ring::EvalPoly& part, const KeySwitchKey& key, const UseSums& use) const;
+  void switch_key(const ring::EvalPoly& part, const KeySwitchKey& key, const ring::EvalPoly* plus,
+                  const UseSums& use) const;
 
   using Pair = std::pair<ring::EvalPoly, ring::EvalPoly>;
   Pair inner_product(std::span<const ring::EvalPoly> digits, const KeySwitchKey& key, unsigned level) const;

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -100,6 +101,7 @@ class Application {
         words_(schedule.most_words),
         log_run_(static_cast<unsigned>(std::countr_zero((paired_ ? context_.n() : context_.slots()) / words_))) {
     if (!paired_) return;
+    zeros_.assign(words_, 0);
     complex_inputs_.reserve(inputs_.size());
     for (const Ciphertext*& input : inputs_) {
       input = &complex_inputs_.emplace_back(evaluator.with_rotation(*input, schedule.paired, keys));
@@ -139,15 +141,19 @@ class Application {
     }
   }
 
+  /// A tile of the schedule, and what its groups multiply its factors with, group after group: places among the weights
+  /// of their batch, kNone for zero.
+  struct Tile {
+    MapSchedule::Tile of;
+    std::vector<std::size_t> weights;
+  };
+  static constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+
   /// Groups whose weights are at hand at the same time.
   struct Batch {
-    std::size_t first, count;        ///< groups
     std::vector<std::uint32_t> ids;  ///< distinct weights
+    std::vector<Tile> tiles;
     std::optional<WeightCoefficients> coefficients;
-  };
-  /// A product: places among the factors and among the weights of its batch.
-  struct Use {
-    std::size_t factor, weight;
   };
 
   /// All inner sums, limb by limb: the baby steps of a limb are used up while they are in a cache.
@@ -167,16 +173,23 @@ class Application {
     }
     for (const auto groups : schedule_.batches(cached_ != nullptr)) {
       Batch& batch = batches_.emplace_back();
-      batch.first = uses_.size();
-      batch.count = groups.size();
       std::map<std::uint32_t, std::size_t> position;
       for (const Group& group : groups) {
-        auto& uses = uses_.emplace_back();
         for (const auto& term : group.terms) {
-          const auto [entry, added] = position.try_emplace(term.weight, batch.ids.size());
-          if (added) batch.ids.push_back(term.weight);
-          uses.push_back({term.factor, entry->second});
+          if (position.try_emplace(term.weight, batch.ids.size()).second) batch.ids.push_back(term.weight);
         }
+      }
+      for (MapSchedule::Tile& tile : schedule_.tiles(groups)) {
+        std::vector<std::size_t> weights(tile.groups.size() * tile.factors.size(), kNone);
+        auto row = weights.begin();
+        for (const Group& group : tile.groups) {
+          for (const auto& term : group.terms) {
+            const auto at = std::lower_bound(tile.factors.begin(), tile.factors.end(), term.factor);
+            row[at - tile.factors.begin()] = position.at(term.weight);
+          }
+          row += static_cast<std::ptrdiff_t>(tile.factors.size());
+        }
+        batch.tiles.push_back({std::move(tile), std::move(weights)});
       }
       if (cached_ == nullptr) {
         batch.coefficients.emplace(encoder_, schedule_, diagonals_, weight_scale_, level_, batch.ids);
@@ -235,8 +248,11 @@ class Application {
       const Ciphertext& input = *inputs_[factor.input];
       const std::uint64_t* source[] = {halves[0], halves[1]};
       if (factor.rotated()) {
-        evaluator_.rotate_extended_limb(halves, hoisted_[factor.input], factor.baby, *keys_of_factors_[f], l,
+        std::uint64_t* const in_place[] = {packed.data() + place[f], packed.data() + place[f] + ring::kPackedRun};
+        evaluator_.rotate_extended_limb(paired_ ? in_place : halves, paired_ ? run_words() : ring::kPackedRun,
+                                        hoisted_[factor.input], factor.baby, *keys_of_factors_[f], l,
                                         body(factor.input), sums);
+        if (paired_) continue;
       } else if (factor.extended) {
         source[0] = body(factor.input);
         evaluator_.times_p(halves[1], input.parts[1].limb(l), level_, l);
@@ -277,13 +293,23 @@ class Application {
                 std::span<const std::uint64_t* const> weights, std::size_t l) {
     struct Operands {
       std::vector<const std::uint64_t*> packed, weight;
+      std::vector<std::uint64_t*> out;
     };
-    std::vector<Operands> operands(batch.count);
-    for (std::size_t g = 0; g < batch.count; ++g) {
-      for (const Use& use : uses_[batch.first + g]) {
-        if (!present(schedule_.factors[use.factor], l)) continue;
-        operands[g].packed.push_back(packed + place[use.factor]);
-        operands[g].weight.push_back(weights[use.weight]);
+    std::vector<Operands> operands;
+    for (const Tile& tile : batch.tiles) {
+      const std::vector<std::uint32_t>& factors = tile.of.factors;
+      const bool extended = tile.of.groups[0].extended;
+      if (l > level_ && !extended) continue;
+      Operands& of = operands.emplace_back();
+      for (const Group& group : tile.of.groups) {
+        InnerSum& sum = sums_[static_cast<std::size_t>(&group - schedule_.groups.data())];
+        for (const int half : {0, 1}) of.out.push_back(sum.limb(extended, half, l));
+      }
+      for (std::size_t i = 0; i < tile.weights.size(); ++i) {
+        const std::uint32_t factor = factors[i % factors.size()];
+        if (!present(schedule_.factors[factor], l)) continue;
+        of.weight.push_back(tile.weights[i] == kNone ? zeros_.data() : weights[tile.weights[i]]);
+        if (i < factors.size()) of.packed.push_back(packed + place[factor]);
       }
     }
     const std::size_t n = context_.n(), step = run_words(), all_runs = 2 * n / step;
@@ -292,23 +318,19 @@ class Application {
     for (std::size_t run = 0; run < all_runs; run += block) {
       const std::size_t runs = std::min(block, all_runs - run);
       const std::size_t first = run * ring::kPackedRun, count = runs * ring::kPackedRun;
-      for (std::size_t g = 0; g < batch.count; ++g) {
-        const bool extended = schedule_.groups[batch.first + g].extended;
-        if (l > level_ && !extended) continue;
-        InnerSum& sum = sums_[batch.first + g];
-        Operands& of = operands[g];
-        std::uint64_t* const out[] = {sum.limb(extended, 0, l), sum.limb(extended, 1, l)};
+      for (std::size_t i = 0; i < operands.size(); ++i) {
+        Operands& of = operands[i];
         if (paired_) {
-          ring::kernels().dot_halves(out, of.packed.data(), step, of.weight.data(), of.weight.size(), log_run_, first,
-                                     count, q);
+          ring::kernels().dot_halves(of.out.data(), of.out.size() / 2, of.packed.data(), step, of.weight.data(),
+                                     of.packed.size(), log_run_, first, count, q);
         } else {
-          ring::kernels().dot_symmetric(out, of.packed.data(), step, of.weight.data(), of.weight.size(), log_run_, n,
-                                        first, count, q);
+          ring::kernels().dot_symmetric(of.out.data(), of.packed.data(), step, of.weight.data(), of.packed.size(),
+                                        log_run_, n, first, count, q);
         }
         for (const std::uint64_t*& at : of.packed) at += runs * step;
         // A share of what the next block reads.
         const std::size_t next = run + runs, ahead = std::min(block, all_runs - next) * step;
-        for (std::size_t f = g; f < schedule_.factors.size(); f += batch.count) {
+        for (std::size_t f = i; f < schedule_.factors.size(); f += operands.size()) {
           if (present(schedule_.factors[f], l)) prefetch(packed + place[f] + next * step, ahead);
         }
       }
@@ -398,8 +420,8 @@ class Application {
   std::set<std::uint32_t> extended_inputs_;
   std::vector<Hoisted> hoisted_;  // by input
   std::vector<Batch> batches_;
-  std::vector<std::vector<Use>> uses_;  // by group
-  std::vector<InnerSum> sums_;          // by group
+  std::vector<InnerSum> sums_;  // by group
+  Words zeros_;                 // a weight that isn't there
   std::map<int, KeySwitchKey> step_keys_;
   ScratchPool scratch_pool_, packed_pool_;
 };

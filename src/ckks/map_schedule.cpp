@@ -14,6 +14,8 @@ namespace blindsight::ckks {
 namespace {
 
 constexpr std::size_t kMaxTerms = 4096;  // of a dot kernel
+/// At most one in so many products of a tile is one by zero.
+constexpr std::size_t kZerosAccepted = 8;
 
 int wrapped(int k, std::uint32_t slots) {
   const auto n = static_cast<int>(slots);
@@ -139,11 +141,32 @@ std::vector<std::span<const MapSchedule::Group>> MapSchedule::batches(bool weigh
   std::vector<std::span<const Group>> batches;
   for (auto rest = std::span(groups); !rest.empty(); rest = rest.subspan(batches.back().size())) {
     std::size_t count = 1, terms = rest[0].terms.size();
-    while (count < std::min(kGroupsTogether, rest.size()) && terms + rest[count].terms.size() <= most)
+    while (count < (weights_cached ? rest.size() : std::min(kGroupsTogether, rest.size())) &&
+           terms + rest[count].terms.size() <= most)
       terms += rest[count++].terms.size();
     batches.push_back(rest.first(count));
   }
   return batches;
+}
+
+std::vector<MapSchedule::Tile> MapSchedule::tiles(std::span<const Group> batch) const {
+  std::vector<Tile> tiles;
+  for (auto rest = batch; !rest.empty(); rest = rest.subspan(tiles.back().groups.size())) {
+    std::set<std::uint32_t> united;
+    std::size_t count = 0, terms = 0;
+    for (const Group& group : rest) {
+      std::set<std::uint32_t> with = united;
+      for (const Term& term : group.terms) with.insert(term.factor);
+      terms += group.terms.size();
+      const std::size_t products = (count + 1) * with.size();
+      const bool alike = group.extended == rest[0].extended && products - terms <= products / kZerosAccepted;
+      if (count > 0 && !(paired != 0 && alike)) break;
+      united = std::move(with);
+      ++count;
+    }
+    tiles.push_back({rest.first(count), {united.begin(), united.end()}});
+  }
+  return tiles;
 }
 
 std::vector<int> steps_between(const std::set<int>& giants) {

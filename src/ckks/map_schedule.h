@@ -53,6 +53,14 @@ struct MapSchedule {
   /// The groups, a few at a time: those whose weights are at hand together.
   std::vector<std::span<const Group>> batches(bool weights_cached) const;
 
+  /// Neighbouring groups whose inner sums are made together, because they take nearly the same factors: those that any
+  /// of them takes, ascending. Where a group has no term for one, it multiplies by zero.
+  struct Tile {
+    std::span<const Group> groups;
+    std::vector<std::uint32_t> factors;
+  };
+  std::vector<Tile> tiles(std::span<const Group> batch) const;
+
   /// Throws InvalidArgument where the plan is not one for these diagonals and slots.
   MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> diagonals, std::uint32_t slots);
 };

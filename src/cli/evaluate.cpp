@@ -17,6 +17,7 @@
 #include "blindsight/cli/session.h"
 #include "blindsight/nn/evaluate.h"
 #include "blindsight/nn/network.h"
+#include "blindsight/nn/views.h"
 #include "blindsight/runtime/simulator.h"
 #include "blindsight/vision/dataset.h"
 #include "blindsight/vision/folder.h"
@@ -109,19 +110,31 @@ TestSet load_test_set(const Options& options, const Model& model) {
   return set;
 }
 
-std::vector<std::vector<double>> clear_logits(const Model& model, const TestSet& set, const ChunkOptions& chunks) {
+/// Of a whole image, or the mean over it and its mirror image.
+std::vector<double> clear_logits(const nn::Graph& graph, const std::vector<double>& tensor, bool mirror_image) {
+  const auto answer = [&](std::vector<double> image) {
+    return nn::evaluate(graph, {graph.input_shape, std::move(image)}).data;
+  };
+  std::vector<double> logits = answer(tensor);
+  if (!mirror_image) return logits;
+  const std::vector<double> of_mirrored = answer(nn::mirrored(tensor, graph.input_shape));
+  for (std::size_t j = 0; j < logits.size(); ++j) logits[j] = (logits[j] + of_mirrored[j]) / 2;
+  return logits;
+}
+
+std::vector<std::vector<double>> clear_logits(const Options& options, const Model& model, const TestSet& set) {
   std::vector<std::vector<double>> logits(set.inputs.size());
   std::optional<PartsShape> shape;
   nn::QuadraticNetwork network;
   if (model.card.chunks) {
-    shape = parts_shape(model.card, chunks);
+    shape = parts_shape(model.card, options.chunks);
     network = nn::to_network(model.graph);
   }
   Progress progress("clear", logits.size());
   parallel_for(logits.size(), [&](std::size_t i) {
     const Input& input = set.inputs[i];
     logits[i] = shape ? clear_parts(network, *input.parts, *shape)
-                      : nn::evaluate(model.graph, {model.graph.input_shape, input.tensor}).data;
+                      : clear_logits(model.graph, input.tensor, options.compile.mirror_image);
     progress.advance();
   });
   return logits;
@@ -344,7 +357,7 @@ void evaluate(const Options& options) {
         "--simulate is for models of whole images: evaluate chunks with --encrypted N or in the clear");
   }
   const TestSet set = load_test_set(options, model);
-  const auto clear = clear_logits(model, set, options.chunks);
+  const auto clear = clear_logits(options, model, set);
   Outcome outcome;
   if (options.encrypted > 0) {
     outcome = encrypt(options, model, set);

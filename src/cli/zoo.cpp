@@ -127,6 +127,11 @@ void add_compile_options(CLI::App& command, CompileOptions& options) {
       ->check(CLI::PositiveNumber);
   command.add_flag("!--no-ring-switching", options.ring_switching,
                    "Stay in the largest ring (default: go on in smaller ones where that is cheaper)");
+  command
+      .add_option("--views", options.mirror_image,
+                  "flip: the client packs the image and its mirror image, the answer is the mean over both: more "
+                  "accurate, slower (default: single)")
+      ->transform(CLI::Transformer(std::map<std::string, bool>{{"single", false}, {"flip", true}}));
   command.add_option("--calibration", options.calibration,
                      "Images that tell how large values get: a data set or a folder (default: drawn ones)");
   add_memory_budget(command, options.memory_budget);
@@ -141,12 +146,16 @@ double known_output_bound(const std::string& card_json) {
 }
 
 compiler::Compiled compile_model(const Model& model, const CompileOptions& options) {
+  if (options.mirror_image && model.card.chunks) {
+    throw InvalidArgument(model.name + " takes an image in chunks: --views flip is for models of whole images");
+  }
   compiler::Options chosen;
   if (options.precision) chosen.precision = *options.precision;
   chosen.log_n = options.log_n;
   chosen.max_rotation_keys = options.max_rotation_keys;
   chosen.memory_budget = options.memory_budget;
   chosen.ring_switching = options.ring_switching && !model.card.chunks;  // parts are added up in one ring
+  chosen.mirror_image = options.mirror_image;
   chosen.output_bound = known_output_bound(model.card_json);
   chosen.calibration = calibration_tensors(model.card, options.calibration);
   return compiler::compile(nn::to_network(model.graph), chosen);

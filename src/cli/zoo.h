@@ -48,16 +48,17 @@ struct CompileOptions {
   unsigned log_n = 0;
   std::size_t max_rotation_keys = 0;  ///< 0: no limit
   bool ring_switching = true;
+  bool mirror_image = false;
   std::uint64_t memory_budget = kDefaultMemoryBudget;
   std::optional<std::string> calibration;  ///< see calibration.h
 };
 
-/// --precision, --log-n, --max-rotation-keys, --calibration and --memory-budget.
+/// --precision, --log-n, --max-rotation-keys, --no-ring-switching, --views, --calibration and --memory-budget.
 void add_compile_options(CLI::App& command, CompileOptions& options);
 /// --memory-budget alone, a size such as 3G or 500M (powers of ten; 0: no limit).
 void add_memory_budget(CLI::App& command, std::uint64_t& budget);
 
-/// With calibration images as the options say.
+/// With calibration images as the options say. Throws InvalidArgument for two views of a model of chunks.
 compiler::Compiled compile_model(const Model& model, const CompileOptions& options = {});
 
 }  // namespace blindsight::cli

@@ -18,6 +18,7 @@
 #include "blindsight/compiler/lowering.h"
 #include "blindsight/compiler/memory.h"
 #include "blindsight/compiler/parameter_search.h"
+#include "blindsight/nn/views.h"
 
 namespace blindsight::compiler {
 
@@ -414,10 +415,29 @@ class RingTrial {
   std::string reason_;
 };
 
+/// Compiles the network of both views, then lets both be packed from the one image.
+Compiled compile_with_mirror_image(const nn::QuadraticNetwork& network, const Options& options) {
+  const std::vector<std::uint32_t> sources = nn::mirror_image_sources(network.input_shape);
+  Options both = options;
+  both.mirror_image = false;
+  for (std::vector<double>& input : both.calibration) {
+    std::vector<double> views;
+    for (const std::uint32_t e : sources) views.push_back(input[e]);
+    input = std::move(views);
+  }
+  Compiled out = compile(nn::with_mirror_image(network), both);
+  for (std::int32_t& e : out.program.input.element) {
+    if (e >= 0) e = static_cast<std::int32_t>(sources[static_cast<std::size_t>(e)]);
+  }
+  out.program.input_elements = nn::element_count(network.input_shape);
+  return out;
+}
+
 }  // namespace
 
 Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
   check(network, options);
+  if (options.mirror_image) return compile_with_mirror_image(network, options);
   const unsigned first = options.log_n != 0 ? options.log_n : ckks::kMinLogN;
   const unsigned last = options.log_n != 0 ? options.log_n : ckks::kMaxLogN;
   const unsigned depth = network.depth();

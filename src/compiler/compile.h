@@ -27,6 +27,8 @@ struct Options {
   std::size_t evaluation_key_budget = 1'000'000'000;
   /// Whether the program may go on in smaller rings once its modulus has shrunk; it does where that is cheaper.
   bool ring_switching = true;
+  /// Whether the client packs the image's mirror image too, and the logits are the mean over both.
+  bool mirror_image = false;
   /// Bytes that the server's memory is planned for, see plan_memory(); 0: all weights are kept encoded.
   std::size_t memory_budget = 0;
 };

@@ -65,18 +65,22 @@ class MapWork {
     bool extended = false;
     Work work;
     const std::size_t special = at_.extended() - at_.limbs();
-    for (const Group& group : schedule_.groups) {
-      extended |= group.extended;
-      std::size_t limbs = 0;  // of all its terms
-      for (const auto& term : group.terms) {
-        limbs += at_.limbs() + (schedule_.factors[term.factor].rotated() ? special : 0);
+    for (const auto batch : schedule_.batches(cached_)) {
+      for (const auto& tile : schedule_.tiles(batch)) {
+        const std::size_t count = tile.groups.size();
+        extended |= tile.groups[0].extended;
+        std::size_t limbs = 0;  // of all its factors
+        for (const std::uint32_t f : tile.factors)
+          limbs += at_.limbs() + (schedule_.factors[f].rotated() ? special : 0);
+        work.weight_products += real(2 * count * limbs * at_.n());
+        // From memory even where they were written a moment ago.
+        work.weight_words += real(count * limbs * schedule_.most_words);
+        work.sums += real(2 * count * (tile.groups[0].extended ? at_.extended() : at_.limbs()) * at_.n());
       }
-      work.weight_products += real(2 * limbs * at_.n());
-      work.weight_words += real(limbs * schedule_.most_words);  // from memory even where they were written a moment ago
-      work.sums += real(2 * (group.extended ? at_.extended() : at_.limbs()) * at_.n());
     }
     for (const auto& factor : schedule_.factors) {
-      work.packed += real(2 * (at_.limbs() + (factor.rotated() ? special : 0)) * at_.n());
+      const bool laid_out = paired_ && factor.rotated();  // by the automorphism
+      if (!laid_out) work.packed += real(2 * (at_.limbs() + (factor.rotated() ? special : 0)) * at_.n());
       if (!factor.extended) continue;
       inputs[factor.input] |= factor.rotated();
       work += factor.rotated() ? total(at_.baby()) : Work{.passes = real(at_.limbs() * at_.n())};

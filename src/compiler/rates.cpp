@@ -60,8 +60,8 @@ class Bench {
     const Rows a = rows(terms, kNearWords), b = rows(2 * terms, kNearWords);
     Words out(2 * kNearWords);
     for (std::size_t i = 0; i < repetitions; ++i)
-      ring::kernels().dot_pair(out.data(), out.data() + kNearWords, a.data(), b.data(), b.data() + terms, terms,
-                               kNearWords, q());
+      ring::kernels().dot_pair(out.data(), out.data() + kNearWords, nullptr, a.data(), b.data(), b.data() + terms,
+                               terms, kNearWords, q());
   }
 
   /// The same with keys in memory, limb after limb. Returns the words of keys.
@@ -74,7 +74,8 @@ class Bench {
     std::size_t read = 0;
     for (; read + step <= far_.size(); read += step) {
       for (std::size_t t = 0; t < 2 * terms; ++t) b[t] = far_.data() + read + t * n_;
-      ring::kernels().dot_pair(out.data(), out.data() + n_, a.data(), b.data(), b.data() + terms, terms, n_, q());
+      ring::kernels().dot_pair(out.data(), out.data() + n_, nullptr, a.data(), b.data(), b.data() + terms, terms, n_,
+                               q());
     }
     return read;
   }
@@ -119,7 +120,7 @@ class Bench {
     const auto index = context_.automorphism_index(context_.rotation_element(1));
     std::size_t l = 1;
     for (; (l + 1) * n_ <= far_.size(); ++l) {
-      ring::kernels().permute(limb(l), limb(0), index.data(), n_);
+      ring::kernels().permute(limb(l), ring::kPackedRun, limb(0), index.data(), n_);
       ring::kernels().mul_scalar(limb(l), limb(l), 12345, n_, q());
       ring::kernels().add(limb(l), limb(l), limb(0), n_, q());
     }

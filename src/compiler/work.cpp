@@ -139,13 +139,13 @@ Phases LevelWork::rotate_hoisted() const {
 
 Phases LevelWork::baby() const {
   Phases phases = inner_product(true);
-  phases.back().work.passes += real(2 * extended_ * n_ + limbs_ * n_);  // automorphisms; P times the body added
+  phases.back().work.passes += real(2 * extended_ * n_);  // automorphisms
   return phases;
 }
 
 Phases LevelWork::add_rotated_hoisted() const {
   Phases phases = inner_product(true);
-  phases.back().work.passes += real(5 * extended_ * n_);  // three additions, two automorphisms
+  phases.back().work.passes += real(2 * extended_ * n_);  // automorphisms that add
   return phases;
 }
 
@@ -153,7 +153,7 @@ Phases LevelWork::add_rotated(ckks::KeyForm key) const {
   Phases phases = mod_down(1) + prepare();
   Phases last = mod_up(extended_);
   last[0].work += total(inner_product(false, key));
-  last[0].work.passes += real(5 * extended_ * n_);
+  last[0].work.passes += real(2 * extended_ * n_);
   return phases + last;
 }
 

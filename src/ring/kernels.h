@@ -13,7 +13,8 @@ namespace blindsight::ring {
 
 /// Most terms of a linear combination (Kernels::combine).
 inline constexpr std::size_t kMaxCombineTerms = 25;
-/// Words of one half, or of one end of it, that stand together (Kernels::pack_halves, pack_symmetric).
+/// Words that stand together wherever kernels take or give a limb in pieces (Kernels::pack_halves, pack_symmetric,
+/// permute).
 inline constexpr std::size_t kPackedRun = 16;
 
 /// A table of functions over arrays of n words, n a multiple of 16, arrays 64-byte aligned, words in [0, q).
@@ -37,8 +38,9 @@ struct Kernels {
   /// out = Σ_i a[i]·b[i] over `terms` pairs of arrays (1 .. 4096), one reduction at the end.
   void (*dot)(std::uint64_t* out, const std::uint64_t* const* a, const std::uint64_t* const* b, std::size_t terms,
               std::size_t n, const Modulus& q);
-  /// The same for two arrays b0 and b1, which share the loads of a.
-  void (*dot_pair)(std::uint64_t* out0, std::uint64_t* out1, const std::uint64_t* const* a,
+  /// The same for two arrays b0 and b1, which share the loads of a. The first sum starts from `plus`, where that is not
+  /// null (then of at most 4095 terms).
+  void (*dot_pair)(std::uint64_t* out0, std::uint64_t* out1, const std::uint64_t* plus, const std::uint64_t* const* a,
                    const std::uint64_t* const* b0, const std::uint64_t* const* b1, std::size_t terms, std::size_t n,
                    const Modulus& q);
   /// out[t] = Σ_j weights[t·terms + j]·a[j] mod q[t] for `targets` primes: words of a below 2^50, whatever the primes,
@@ -58,8 +60,12 @@ struct Kernels {
   void (*switch_modulus)(std::uint64_t* out, const std::uint64_t* a, std::size_t n, const Modulus& from,
                          const Modulus& to);
   /// out[i] = a[index[i]], for an index of automorphism_index: aligned runs of 16 come from aligned runs of 16, and so
-  /// do their halves and quarters.
-  void (*permute)(std::uint64_t* out, const std::uint64_t* a, const std::uint32_t* index, std::size_t n);
+  /// do their halves and quarters. Each run of 16 is written `stride` words after the one before it.
+  void (*permute)(std::uint64_t* out, std::size_t stride, const std::uint64_t* a, const std::uint32_t* index,
+                  std::size_t n);
+  /// acc[i] += a[index[i]], likewise.
+  void (*add_permuted)(std::uint64_t* acc, const std::uint64_t* a, const std::uint32_t* index, std::size_t n,
+                       const Modulus& q);
 
   /// For dot_symmetric: the words j of both halves a[0] and a[1] with j in [first, first + count), multiples of 16
   /// within [0, n/2], and their mirror images. Every 16 of them become 64 words, those of the next 16 start `stride`
@@ -77,9 +83,10 @@ struct Kernels {
   /// 16 of them become 32 words, those of the next 16 start `stride` words later: 16 words of either half.
   void (*pack_halves)(std::uint64_t* out, std::size_t stride, const std::uint64_t* const* a, std::size_t first,
                       std::size_t count);
-  /// Products with plaintexts of any subring: out[h][j] = Σ_t a_t[h][j]·w[t][j >> log_run] for both h and j as above.
-  /// a[t] are the words of a_t for `first` as pack_halves lays them out; 1 .. 4096 terms, one reduction at the end.
-  void (*dot_halves)(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
+  /// Products with plaintexts of any subring, for `outputs` sums that share the a:
+  /// out[2o + h][j] = Σ_t a_t[h][j]·w[o·terms + t][j >> log_run] for both h and j as above. a[t] are the words of a_t for
+  /// `first` as pack_halves lays them out; 1 .. 4096 terms, one reduction at the end.
+  void (*dot_halves)(std::uint64_t* const* out, std::size_t outputs, const std::uint64_t* const* a, std::size_t stride,
                      const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
                      std::size_t count, const Modulus& q);
   /// From the transform `a` (n words) of F + X^(n/2)·G, where F and G are as they were with 1/X for X, the first halves

@@ -16,6 +16,7 @@ struct Avx2Policy {
   static constexpr std::size_t kTogether = 4, kInverseTogether = 2, kStageVectors = 16;
   static constexpr auto kForm = simd::TwiddleForm::kReal;
   static constexpr std::size_t kCompactTogether = 1;
+  static constexpr std::size_t kCompactOutputs = 2;  // sums that share loads
   static constexpr bool kCompactBothEnds = false;  // six of the sixteen registers accumulate
 
   struct Q {
@@ -121,6 +122,7 @@ struct Avx2Policy {
     F p32, p25, p57, p50, p82, one;
   };
   static Sum zero_sum() { return {set(0), set(0), set(0)}; }
+  static Sum sum_of(W x) { return {x, set(0), set(0)}; }
   static void accumulate(Sum& sum, W a, W b) {
     const W mask = set((1U << 25) - 1);
     const W a0 = _mm256_and_si256(a, mask), b0 = _mm256_and_si256(b, mask);

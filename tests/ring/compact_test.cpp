@@ -96,18 +96,19 @@ TEST(Compact, DotHalves) {
   constexpr std::size_t kN = 128;
   for (const std::uint64_t prime : edge_primes(16)) {
     const Modulus q(prime);
-    for (const std::size_t terms : {1U, 2U, 9U}) {
+    for (const auto& [outputs, terms] : {std::pair<std::size_t, std::size_t>{1, 1}, {2, 2}, {7, 9}}) {
       for (unsigned log_run = 0; log_run <= 4; ++log_run) {
         std::vector<Words> a[2], w;
         std::vector<const std::uint64_t*> w_data;
         for (std::size_t t = 0; t < terms; ++t) {
           for (int h : {0, 1}) a[h].push_back(random_words(kN, q, random));
-          w.push_back(random_words(kN >> log_run, q, random));
         }
+        for (std::size_t i = 0; i < outputs * terms; ++i) w.push_back(random_words(kN >> log_run, q, random));
         for (const Words& of : w) w_data.push_back(of.data());
         for (const Kernels* k : all_kernels()) {
-          Words out[2] = {Words(kN, 7), Words(kN, 7)};
-          std::uint64_t* const outs[] = {out[0].data(), out[1].data()};
+          std::vector<Words> out(2 * outputs, Words(kN, 7));
+          std::vector<std::uint64_t*> outs;
+          for (Words& of : out) outs.push_back(of.data());
           // In pieces; the words outside of them stay.
           for (const auto& [first, count] : {std::pair<std::size_t, std::size_t>{32, 64}, {0, 16}, {96, 32}}) {
             const std::size_t stride = terms * 2 * kPackedRun;
@@ -118,14 +119,18 @@ TEST(Compact, DotHalves) {
               k->pack_halves(packed.data() + t * 2 * kPackedRun, stride, halves, first, count);
               starts.push_back(packed.data() + t * 2 * kPackedRun);
             }
-            k->dot_halves(outs, starts.data(), stride, w_data.data(), terms, log_run, first, count, q);
+            k->dot_halves(outs.data(), outputs, starts.data(), stride, w_data.data(), terms, log_run, first, count, q);
           }
-          for (int h : {0, 1}) {
+          for (std::size_t i = 0; i < 2 * outputs; ++i) {
+            const Words* const of = w.data() + i / 2 * terms;
             for (std::size_t j = 0; j < kN; ++j) {
               std::uint64_t expected = 0;
-              for (std::size_t t = 0; t < terms; ++t) expected = q.add(expected, q.mul(a[h][t][j], w[t][j >> log_run]));
+              for (std::size_t t = 0; t < terms; ++t) {
+                expected = q.add(expected, q.mul(a[i % 2][t][j], of[t][j >> log_run]));
+              }
               if (j >= 16 && j < 32) expected = 7;
-              ASSERT_EQ(out[h][j], expected) << k->name << " q " << prime << " word " << j << " run " << log_run;
+              ASSERT_EQ(out[i][j], expected) << k->name << " q " << prime << " output " << i / 2 << " half " << i % 2
+                                             << " word " << j << " run " << log_run;
             }
           }
         }
@@ -147,7 +152,7 @@ TEST(Compact, DotSymmetricOfTheMostAndLargestTerms) {
         const Words expected(32, q.mul(q.reduce(4096), q.mul(x, x)));
         ASSERT_EQ(out[0], expected) << k->name << " q " << prime;
         ASSERT_EQ(out[1], expected) << k->name << " q " << prime;
-        k->dot_halves(outs, a.data(), 2 * kPackedRun, a.data(), a.size(), 0, 0, 16, q);
+        k->dot_halves(outs, 1, a.data(), 2 * kPackedRun, a.data(), a.size(), 0, 0, 16, q);
         ASSERT_TRUE(std::equal(expected.begin(), expected.begin() + 16, out[0].begin())) << k->name << " q " << prime;
       }
     }

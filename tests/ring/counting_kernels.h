@@ -60,9 +60,15 @@ inline const Kernels& counting_kernels() {
       counts.passes += n;
       counted().switch_modulus(o, a, n, from, to);
     };
-    k.permute = [](std::uint64_t* o, const std::uint64_t* a, const std::uint32_t* index, std::size_t n) {
+    k.permute = [](std::uint64_t* o, std::size_t stride, const std::uint64_t* a, const std::uint32_t* index,
+                   std::size_t n) {
       counts.passes += n;
-      counted().permute(o, a, index, n);
+      counted().permute(o, stride, a, index, n);
+    };
+    k.add_permuted = [](std::uint64_t* acc, const std::uint64_t* a, const std::uint32_t* index, std::size_t n,
+                        const Modulus& q) {
+      counts.passes += n;
+      counted().add_permuted(acc, a, index, n, q);
     };
     k.round_sum = [](std::uint64_t* o, const std::uint64_t* const* a, const double* f, std::size_t terms,
                      std::size_t n) {
@@ -78,11 +84,12 @@ inline const Kernels& counting_kernels() {
       counts.passes += n;
       counted().split_symmetric(f, g, a, n, t);
     };
-    k.dot_pair = [](std::uint64_t* o0, std::uint64_t* o1, const std::uint64_t* const* a, const std::uint64_t* const* b0,
-                    const std::uint64_t* const* b1, std::size_t terms, std::size_t n, const Modulus& q) {
+    k.dot_pair = [](std::uint64_t* o0, std::uint64_t* o1, const std::uint64_t* plus, const std::uint64_t* const* a,
+                    const std::uint64_t* const* b0, const std::uint64_t* const* b1, std::size_t terms, std::size_t n,
+                    const Modulus& q) {
       counts.pair_products += 2 * terms * n;
       counts.sums += 2 * n;
-      counted().dot_pair(o0, o1, a, b0, b1, terms, n, q);
+      counted().dot_pair(o0, o1, plus, a, b0, b1, terms, n, q);
     };
     k.dot_symmetric = [](std::uint64_t* const* o, const std::uint64_t* const* a, std::size_t stride,
                          const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t n,
@@ -102,13 +109,13 @@ inline const Kernels& counting_kernels() {
       counts.packed += 4 * count;
       counted().pack_symmetric(o, stride, a, n, first, count);
     };
-    k.dot_halves = [](std::uint64_t* const* o, const std::uint64_t* const* a, std::size_t stride,
+    k.dot_halves = [](std::uint64_t* const* o, std::size_t outputs, const std::uint64_t* const* a, std::size_t stride,
                       const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
                       std::size_t count, const Modulus& q) {
-      counts.weight_products += 2 * terms * count;
-      counts.weight_words += terms * (count >> log_run);
-      counts.sums += 2 * count;
-      counted().dot_halves(o, a, stride, w, terms, log_run, first, count, q);
+      counts.weight_products += 2 * outputs * terms * count;
+      counts.weight_words += outputs * terms * (count >> log_run);
+      counts.sums += 2 * outputs * count;
+      counted().dot_halves(o, outputs, a, stride, w, terms, log_run, first, count, q);
     };
     k.pack_halves = [](std::uint64_t* o, std::size_t stride, const std::uint64_t* const* a, std::size_t first,
                        std::size_t count) {

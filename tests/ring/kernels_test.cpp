@@ -140,12 +140,15 @@ TEST(Kernels, DotPair) {
       for (const Words& w : words) rows.push_back(w.data());
       for (const Kernels* k : all_kernels()) {
         Words first(kN), second(kN), expected(kN);
-        k->dot_pair(first.data(), second.data(), rows.data(), rows.data() + terms, rows.data() + 2 * terms, terms, kN,
-                    q);
-        k->dot(expected.data(), rows.data(), rows.data() + terms, terms, kN, q);
-        ASSERT_EQ(first, expected) << k->name << " q " << q.value();
-        k->dot(expected.data(), rows.data(), rows.data() + 2 * terms, terms, kN, q);
-        ASSERT_EQ(second, expected) << k->name << " q " << q.value();
+        for (const std::uint64_t* const plus : {static_cast<const std::uint64_t*>(nullptr), rows[0]}) {
+          k->dot_pair(first.data(), second.data(), plus, rows.data(), rows.data() + terms, rows.data() + 2 * terms,
+                      terms, kN, q);
+          k->dot(expected.data(), rows.data(), rows.data() + terms, terms, kN, q);
+          if (plus != nullptr) k->add(expected.data(), expected.data(), plus, kN, q);
+          ASSERT_EQ(first, expected) << k->name << " q " << q.value();
+          k->dot(expected.data(), rows.data(), rows.data() + 2 * terms, terms, kN, q);
+          ASSERT_EQ(second, expected) << k->name << " q " << q.value();
+        }
       }
     }
   });
@@ -248,13 +251,22 @@ TEST(Kernels, RoundSumHasTheSameBitsEverywhere) {
 TEST(Kernels, Permute) {
   std::mt19937_64 random(6);
   for (const std::size_t n : {16U, 128U, 4096U}) {
-    const Words a = random_words(n, Modulus((std::uint64_t{1} << 50) - 27), random);
+    const Modulus q((std::uint64_t{1} << 50) - 27);
+    const Words a = random_words(n, q, random), addend = random_words(n, q, random);
     for (const std::uint32_t g : {1U, 3U, 5U, 27U, static_cast<std::uint32_t>(2 * n - 1)}) {
       const auto index = automorphism_index(n, g);
       for (const Kernels* k : all_kernels()) {
-        Words out(n);
-        k->permute(out.data(), a.data(), index.data(), n);
-        for (std::size_t i = 0; i < n; ++i) ASSERT_EQ(out[i], a[index[i]]) << k->name;
+        Words out(n), spread(2 * n, 7), sum = addend;
+        k->permute(out.data(), kPackedRun, a.data(), index.data(), n);
+        k->permute(spread.data(), 2 * kPackedRun, a.data(), index.data(), n);
+        k->add_permuted(sum.data(), a.data(), index.data(), n, q);
+        for (std::size_t i = 0; i < n; ++i) {
+          const std::size_t there = i / kPackedRun * 2 * kPackedRun + i % kPackedRun;
+          ASSERT_EQ(out[i], a[index[i]]) << k->name;
+          ASSERT_EQ(spread[there], a[index[i]]) << k->name;
+          ASSERT_EQ(spread[there + kPackedRun], 7u) << k->name;
+          ASSERT_EQ(sum[i], q.add(addend[i], a[index[i]])) << k->name;
+        }
       }
     }
   }

@@ -7,9 +7,9 @@ from .network import FastNet, ResNet
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with Nesterov momentum; weight decay on the weights of convolutions and of the dense layer alone.
+    """Muon for the convolutions, SGD with Nesterov momentum for the rest; weight decay on the dense layer's weights alone.
 
-    The learning rate rises for `warm_up` epochs, stays, and falls to zero over the last `decay` of `epochs`, or
+    The learning rates rise for `warm_up` epochs, stay, and fall to zero over the last `decay` of `epochs`, or
     whenever the command line says so.
     """
 
@@ -18,9 +18,10 @@ class Recipe:
     epochs: int = 200
     decay: int = 40
     warm_up: int = 1
-    learning_rate: float = 0.1
+    turn: float = 0.05  # learning rate of convolutions: by how much a step turns them
+    learning_rate: float = 0.1  # of the rest
     weight_decay: float = 5e-4
-    batch: int = 128
+    batch: int = 256
     margin: int = 4  # pixels by which images are shifted at most
     pull: float = 0.05  # weight of the penalty on values that leave the bounds
     smoothing: float = 0.05

@@ -13,10 +13,11 @@ from digits.checkpoint import Resumable
 from digits.train import descend
 
 from .corrupt import corrupted
+from .muon import Muon
 from .schedule import Schedule
 from .teacher import Teacher
 
-AVERAGE_DECAY = 0.9985
+AVERAGE_DECAY = 0.997
 MOMENTUM = 0.9
 CORRUPTED_STEPS, CORRUPTED_IMAGES = 4, 32  # every so many steps, the range of so many corrupted images is bounded too
 SETTLING_IMAGES = 10000
@@ -52,10 +53,10 @@ class Trainer(Resumable):
         self.network.set_pull(recipe.pull)
         self.averaged = copy.deepcopy(self.network)
         self.teacher = Teacher(data / recipe.teacher, device) if recipe.distillation else None
-        decaying = [p for p in self.network.parameters() if p.dim() in (2, 4)]
-        rest = [p for p in self.network.parameters() if p.dim() not in (2, 4)]
-        self.optimizer = torch.optim.SGD([{"params": decaying, "weight_decay": recipe.weight_decay}, {"params": rest}],
-                                         lr=recipe.learning_rate, momentum=MOMENTUM, nesterov=True)
+        by_dim = {dim: [p for p in self.network.parameters() if p.dim() == dim] for dim in (1, 2, 3, 4)}
+        self.optimizer = Muon([{"params": by_dim[4], "lr": recipe.turn, "turns": True},
+                               {"params": by_dim[2], "lr": recipe.learning_rate, "weight_decay": recipe.weight_decay},
+                               {"params": by_dim[1] + by_dim[3], "lr": recipe.learning_rate}], MOMENTUM)
         self.steps = len(train) // recipe.batch
         self.schedule = Schedule(self.optimizer, recipe.warm_up * self.steps, recipe.epochs * self.steps,
                                  recipe.decay * self.steps)
@@ -125,7 +126,7 @@ class Trainer(Resumable):
         while self.schedule.taken < self.schedule.last:
             losses, rights = zip(*self.finish_epoch())
             accuracy, largest, largest_corrupted = self.examine(validation)
-            print(f"epoch {self.epoch:4d}  {self.seconds:6.0f} s  lr {self.optimizer.param_groups[0]['lr']:.4f}  "
+            print(f"epoch {self.epoch:4d}  {self.seconds:6.0f} s  turn {self.optimizer.param_groups[0]['lr']:.4f}  "
                   f"loss {torch.stack(losses).mean():.4f}  trained {100 * torch.stack(rights).mean():.2f}  "
                   f"validation {accuracy:.2f}  largest {largest:.3g}, corrupted {largest_corrupted:.3g}", flush=True)
         return self.result()

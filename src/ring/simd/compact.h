@@ -97,49 +97,77 @@ void pack_halves(std::uint64_t* out, std::size_t stride, const std::uint64_t* co
   }
 }
 
-template <typename P, unsigned kLogRun>
+/// kOutputs sums share the loads of a.
+template <typename P, unsigned kLogRun, std::size_t kOutputs>
 void dot_halves_run(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
                     const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
                     std::size_t count, const simd::Constants& constants) {
   const typename P::Q q(constants);
   const typename P::Folder folder(constants);
-  constexpr std::size_t L = P::kLanes, kTogether = P::kCompactTogether, kAhead = 32;  // words of w
-  std::size_t packed = 0;                                                             // from a[t]
+  constexpr std::size_t L = P::kLanes, kTogether = kOutputs == 1 ? P::kCompactTogether : 1, kAhead = 32;  // words of w
+  std::size_t packed = 0;                                                                                 // from a[t]
   for (std::size_t i = first; i < first + count; i += kTogether * L) {
-    typename P::Sum sum0[kTogether], sum1[kTogether];
-    for (std::size_t v = 0; v < kTogether; ++v) sum0[v] = sum1[v] = P::zero_sum();
+    typename P::Sum sum[kOutputs][kTogether][2];
+    for (auto& of_output : sum)
+      for (auto& of_vector : of_output) of_vector[0] = of_vector[1] = P::zero_sum();
     for (std::size_t t = 0; t < terms; ++t) {
       const std::uint64_t* const words = a[t] + packed;
       for (std::size_t v = 0; v < kTogether; ++v) {
-        if ((v == 0 || kLogRun == 0) && L > 1) __builtin_prefetch(w[t] + ((i + v * L) >> log_run) + kAhead);
-        const auto weight = spread<P, kLogRun>(w[t], i + v * L, log_run);
-        P::accumulate(sum0[v], P::load(words + v * L), weight);
-        P::accumulate(sum1[v], P::load(words + kPackedRun + v * L), weight);
+        const auto near = P::load(words + v * L), far = P::load(words + kPackedRun + v * L);
+        for (std::size_t o = 0; o < kOutputs; ++o) {
+          const std::uint64_t* const weights = w[o * terms + t];
+          if ((v == 0 || kLogRun == 0) && kLogRun < 3 && L > 1)
+            __builtin_prefetch(weights + ((i + v * L) >> log_run) + kAhead);
+          const auto weight = spread<P, kLogRun>(weights, i + v * L, log_run);
+          P::accumulate(sum[o][v][0], near, weight);
+          P::accumulate(sum[o][v][1], far, weight);
+        }
       }
     }
-    for (std::size_t v = 0; v < kTogether; ++v) {
-      P::store(out[0] + i + v * L, P::fold(q, folder, sum0[v]));
-      P::store(out[1] + i + v * L, P::fold(q, folder, sum1[v]));
-    }
+    for (std::size_t o = 0; o < kOutputs; ++o)
+      for (std::size_t v = 0; v < kTogether; ++v)
+        for (std::size_t half = 0; half < 2; ++half)
+          P::store(out[2 * o + half] + i + v * L, P::fold(q, folder, sum[o][v][half]));
     packed += kTogether * L;
     if ((i + kTogether * L) % kPackedRun == 0) packed += stride - kPackedRun;
   }
 }
 
+template <typename P, std::size_t kOutputs>
+void dot_halves_tile(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
+                     const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
+                     std::size_t count, const simd::Constants& constants) {
+  switch (log_run) {
+    case 0:
+      return dot_halves_run<P, 0, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants);
+    case 1:
+      return dot_halves_run<P, 1, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants);
+    case 2:
+      return dot_halves_run<P, 2, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants);
+    default:
+      return dot_halves_run<P, 3, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants);
+  }
+}
+
 template <typename P>
-void dot_halves(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
+void dot_halves(std::uint64_t* const* out, std::size_t outputs, const std::uint64_t* const* a, std::size_t stride,
                 const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
                 std::size_t count, const Modulus& modulus) {
   const simd::Constants constants = simd::constants_of(modulus);
-  switch (log_run) {
-    case 0:
-      return dot_halves_run<P, 0>(out, a, stride, w, terms, log_run, first, count, constants);
-    case 1:
-      return dot_halves_run<P, 1>(out, a, stride, w, terms, log_run, first, count, constants);
-    case 2:
-      return dot_halves_run<P, 2>(out, a, stride, w, terms, log_run, first, count, constants);
-    default:
-      return dot_halves_run<P, 3>(out, a, stride, w, terms, log_run, first, count, constants);
+  while (outputs > 0) {
+    std::size_t done = 1;
+    if (outputs >= 4 && P::kCompactOutputs >= 4) {
+      done = 4;
+      dot_halves_tile<P, 4>(out, a, stride, w, terms, log_run, first, count, constants);
+    } else if (outputs >= 2 && P::kCompactOutputs >= 2) {
+      done = 2;
+      dot_halves_tile<P, 2>(out, a, stride, w, terms, log_run, first, count, constants);
+    } else {
+      dot_halves_tile<P, 1>(out, a, stride, w, terms, log_run, first, count, constants);
+    }
+    out += 2 * done;
+    w += done * terms;
+    outputs -= done;
   }
 }
 

@@ -380,7 +380,7 @@ void dot(uint64_t* out, const uint64_t* const* a, const uint64_t* const* b, size
 }
 
 template <typename P>
-void dot_pair(uint64_t* out0, uint64_t* out1, const uint64_t* const* a, const uint64_t* const* b0,
+void dot_pair(uint64_t* out0, uint64_t* out1, const uint64_t* plus, const uint64_t* const* a, const uint64_t* const* b0,
               const uint64_t* const* b1, size_t terms, size_t n, const Modulus& modulus) {
   const simd::Constants constants = simd::constants_of(modulus);
   const typename P::Q q(constants);
@@ -388,7 +388,10 @@ void dot_pair(uint64_t* out0, uint64_t* out1, const uint64_t* const* a, const ui
   constexpr size_t kVectors = P::kCombineVectors;
   for (size_t i = 0; i < n; i += kVectors * P::kLanes) {
     typename P::Sum sum0[kVectors], sum1[kVectors];
-    for (size_t v = 0; v < kVectors; ++v) sum0[v] = sum1[v] = P::zero_sum();
+    for (size_t v = 0; v < kVectors; ++v) {
+      sum0[v] = plus == nullptr ? P::zero_sum() : P::sum_of(P::load(plus + i + v * P::kLanes));
+      sum1[v] = P::zero_sum();
+    }
     for (size_t t = 0; t < terms; ++t)
       for (size_t v = 0; v < kVectors; ++v) {
         const auto word = P::load(a[t] + i + v * P::kLanes);
@@ -438,9 +441,21 @@ void switch_modulus(uint64_t* out, const uint64_t* a, size_t n, const Modulus& f
 }
 
 template <typename P>
-void permute(uint64_t* out, const uint64_t* a, const uint32_t* index, size_t n) {
+inline typename P::W permuted(const uint64_t* a, const uint32_t* index, size_t i) {
+  return P::pick(a + (index[i] & ~static_cast<uint32_t>(P::kLanes - 1)), index + i);
+}
+
+template <typename P>
+void permute(uint64_t* out, size_t stride, const uint64_t* a, const uint32_t* index, size_t n) {
+  for (size_t run = 0; run < n; run += kPackedRun, out += stride)
+    for (size_t v = 0; v < kPackedRun; v += P::kLanes) P::store(out + v, permuted<P>(a, index, run + v));
+}
+
+template <typename P>
+void add_permuted(uint64_t* acc, const uint64_t* a, const uint32_t* index, size_t n, const Modulus& modulus) {
+  const auto q = P::set(simd::constants_of(modulus).q);
   for (size_t i = 0; i < n; i += P::kLanes)
-    P::store(out + i, P::pick(a + (index[i] & ~static_cast<uint32_t>(P::kLanes - 1)), index + i));
+    P::store(acc + i, P::subtract_if(P::add(P::load(acc + i), permuted<P>(a, index, i)), q));
 }
 
 template <typename P>
@@ -461,6 +476,7 @@ constexpr Kernels make_kernels(std::string_view name) {
           sub_mul_scalar<P>,
           switch_modulus<P>,
           permute<P>,
+          add_permuted<P>,
           pack_symmetric<P>,
           dot_symmetric<P>,
           pack_halves<P>,

@@ -20,6 +20,7 @@ struct IfmaPolicy {
                                kStageVectors = 16;  // of 32 registers: what runs fastest on Zen 4
   static constexpr auto kForm = simd::TwiddleForm::kMontgomery;
   static constexpr std::size_t kCompactTogether = 2;  // 16 accumulators
+  static constexpr std::size_t kCompactOutputs = 4;  // sums that share loads
   static constexpr bool kCompactBothEnds = true;
 
   struct Q {
@@ -90,6 +91,7 @@ struct IfmaPolicy {
     W q4;
   };
   static Sum zero_sum() { return {set(0), set(0)}; }
+  static Sum sum_of(W x) { return {x, set(0)}; }
   static void accumulate(Sum& sum, W a, W b) {
     sum.low = I::multiply_add_low(sum.low, a, b);
     sum.high = I::multiply_add_high(sum.high, a, b);

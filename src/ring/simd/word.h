@@ -18,6 +18,7 @@ struct WordPolicy {
   static constexpr std::size_t kTogether = 1, kInverseTogether = 1, kStageVectors = 4;
   static constexpr auto kForm = simd::TwiddleForm::kShoup;
   static constexpr std::size_t kCompactTogether = 1;
+  static constexpr std::size_t kCompactOutputs = 1;  // sums that share loads
   static constexpr bool kCompactBothEnds = true;
 
   struct Q {
@@ -70,6 +71,7 @@ struct WordPolicy {
     F one, word, square;
   };
   static Sum zero_sum() { return 0; }
+  static Sum sum_of(W x) { return x; }
   static void accumulate(Sum& sum, W a, W b) { sum += Wide{a} * b; }
   static W fold(const Q& q, const Folder& f, Sum sum) {
     constexpr std::uint64_t kMask = (std::uint64_t{1} << 52) - 1;
