@@ -184,8 +184,9 @@ class Application {
         auto row = weights.begin();
         for (const Group& group : tile.groups) {
           for (const auto& term : group.terms) {
-            const auto at = std::lower_bound(tile.factors.begin(), tile.factors.end(), term.factor);
-            row[at - tile.factors.begin()] = position.at(term.weight);
+            auto at = std::lower_bound(tile.factors.begin(), tile.factors.end(), term.factor) - tile.factors.begin();
+            while (row[at] != kNone) ++at;
+            row[at] = position.at(term.weight);
           }
           row += static_cast<std::ptrdiff_t>(tile.factors.size());
         }

@@ -1,6 +1,7 @@
 #include "blindsight/ckks/map_schedule.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <string>
@@ -152,19 +153,21 @@ std::vector<std::span<const MapSchedule::Group>> MapSchedule::batches(bool weigh
 std::vector<MapSchedule::Tile> MapSchedule::tiles(std::span<const Group> batch) const {
   std::vector<Tile> tiles;
   for (auto rest = batch; !rest.empty(); rest = rest.subspan(tiles.back().groups.size())) {
-    std::set<std::uint32_t> united;
+    std::vector<std::uint32_t> united;
     std::size_t count = 0, terms = 0;
     for (const Group& group : rest) {
-      std::set<std::uint32_t> with = united;
-      for (const Term& term : group.terms) with.insert(term.factor);
-      terms += group.terms.size();
+      std::vector<std::uint32_t> own, with;
+      for (const Term& term : group.terms) own.push_back(term.factor);
+      std::sort(own.begin(), own.end());
+      std::set_union(united.begin(), united.end(), own.begin(), own.end(), std::back_inserter(with));
+      terms += own.size();
       const std::size_t products = (count + 1) * with.size();
       const bool alike = group.extended == rest[0].extended && products - terms <= products / kZerosAccepted;
       if (count > 0 && !(paired != 0 && alike)) break;
       united = std::move(with);
       ++count;
     }
-    tiles.push_back({rest.first(count), {united.begin(), united.end()}});
+    tiles.push_back({rest.first(count), std::move(united)});
   }
   return tiles;
 }

@@ -54,7 +54,7 @@ struct MapSchedule {
   std::vector<std::span<const Group>> batches(bool weights_cached) const;
 
   /// Neighbouring groups whose inner sums are made together, because they take nearly the same factors: those that any
-  /// of them takes, ascending. Where a group has no term for one, it multiplies by zero.
+  /// of them takes, ascending, one as often as a group has terms of it. Where a group has none, it multiplies by zero.
   struct Tile {
     std::span<const Group> groups;
     std::vector<std::uint32_t> factors;

@@ -123,7 +123,7 @@ void SmallCoefficients::reduce(std::uint64_t* out, const ring::Modulus& q) const
 }
 
 UniformWords::UniformWords(const Seed& seed, std::uint64_t stream, std::size_t limb, const ring::Modulus& q)
-    : prng_(seed, (stream << 16) + limb), q_(q.value()), bits_(q.bits()) {}
+    : stream_(seed, (stream << 16) + limb), q_(q.value()), bits_(q.bits()) {}
 
 void UniformWords::next(std::span<std::uint64_t> out) {
   constexpr std::size_t kMost = 2048;  // words made at a time
@@ -139,7 +139,7 @@ void UniformWords::next(std::span<std::uint64_t> out) {
     }
     const std::size_t count = std::min((out.size() + 15) / 16 * 16, kMost);
     const std::span key_stream = std::span(stream).first(packed_size(count, bits_));
-    prng_.fill(key_stream);
+    stream_.fill(key_stream);
     const bool fits = count <= out.size() && reinterpret_cast<std::uintptr_t>(out.data()) % 64 == 0;
     std::uint64_t* const to = fits ? out.data() : words.data();
     std::size_t kept = count;

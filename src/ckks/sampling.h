@@ -30,6 +30,18 @@ class Prng {
   std::unique_ptr<State> state_;
 };
 
+/// The same bytes for seeds that are no secret, as fast as the machine makes them; nothing is wiped.
+class KeyStream {
+ public:
+  KeyStream(const Seed& seed, std::uint64_t stream);
+  ~KeyStream();
+  void fill(std::span<std::uint8_t> out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 /// One limb of a uniform polynomial, a piece at a time: the key stream of (seed, (stream << 16) + limb), cut into words
 /// of as many bits as the prime has, lowest first, without those that are not below the prime.
 class UniformWords {
@@ -39,7 +51,7 @@ class UniformWords {
   void next(std::span<std::uint64_t> out);
 
  private:
-  Prng prng_;
+  KeyStream stream_;
   std::uint64_t q_;
   unsigned bits_;
   std::vector<std::uint64_t> spare_;  // made but not handed out yet
