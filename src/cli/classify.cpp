@@ -38,14 +38,14 @@ void classify(const Options& options) {
     const std::string file = options.images[i].string();
     if (options.json) {
       Json image = {{"file", file}};
-      image.update(to_json(passage.logits, model.card.labels));
+      image.update(to_json(passage.answer, model.card.labels));
       image["ms"] = {{"encrypt", passage.encrypt_ms}, {"infer", passage.infer_ms}, {"decrypt", passage.decrypt_ms}};
       if (inputs[i].parts) image["index"] = inputs[i].parts->index;
       images.push_back(image);
     } else {
       fmt::print("{}: {}; encrypted in {}, evaluated in {}, decrypted in {}\n", file,
-                 describe(runtime::softmax(passage.logits), model.card.labels, options.top),
-                 human_ms(passage.encrypt_ms), human_ms(passage.infer_ms), human_ms(passage.decrypt_ms));
+                 describe(passage.answer, model.card.labels, options.top), human_ms(passage.encrypt_ms),
+                 human_ms(passage.infer_ms), human_ms(passage.decrypt_ms));
     }
   }
   if (options.json) write_json("-", {{"model", model.name}, {"images", images}});

@@ -1,10 +1,12 @@
 // blindsight decrypt: encrypted results become labels and probabilities.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <numbers>
 
+#include "blindsight/base/error.h"
 #include "blindsight/base/file.h"
 #include "blindsight/ckks/sampling.h"
 #include "blindsight/ckks/serialise.h"
@@ -43,22 +45,27 @@ void decrypt(const Options& options) {
   const std::string what = options.input.string();
   const auto results = ckks::read_result_file(read_file(options.input), *files.client.context(), what,
                                               files.client.manifest().output_ring);
-  std::vector<std::vector<double>> logits;
+  std::vector<runtime::Answer> answers;
   const std::size_t each = files.client.output_ciphertexts();
   const std::size_t images = images_in(results.size(), each, what);
   for (std::size_t i = 0; i < images; ++i) {
     const auto result = std::span(results).subspan(i * each, each);
-    logits.push_back(decrypt_checked(files.client, files.secret, result, what));
-    if (options.noise_bits) flood(logits.back(), std::exp2(*options.noise_bits) * compiler::Options{}.precision);
+    answers.push_back(files.client.answer(files.secret, result));
+    if (options.noise_bits)
+      flood(answers.back().logits, std::exp2(*options.noise_bits) * compiler::Options{}.precision);
+  }
+  if (std::none_of(answers.begin(), answers.end(), [](const auto& answer) { return answer.real; })) {
+    throw KeyMismatch(what + " does not decrypt to a result: it was encrypted or evaluated with other keys, or " +
+                      (images == 1 ? "the image is" : "all images are") + " far from what the model was made for");
   }
   if (options.json) {
     Json list = Json::array();
-    for (const auto& l : logits) list.push_back(to_json(l, files.card.labels));
+    for (const auto& answer : answers) list.push_back(to_json(answer, files.card.labels));
     write_json("-", {{"model", files.card.name}, {"images", list}});
     return;
   }
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    fmt::print("image {}: {}\n", i + 1, describe(runtime::softmax(logits[i]), files.card.labels, options.top));
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    fmt::print("image {}: {}\n", i + 1, describe(answers[i], files.card.labels, options.top));
   }
 }
 

@@ -70,10 +70,10 @@ Panel classify(const Session& session, const Model& model, const vision::Sample&
   sum.encrypt_ms += passage.encrypt_ms;
   sum.infer_ms += passage.infer_ms;
   sum.decrypt_ms += passage.decrypt_ms;
-  const std::size_t best = argmax(passage.logits);
+  const std::size_t best = argmax(passage.answer.logits);
   const std::string& label = model.card.labels[best];
   if (label == std::to_string(sample.label)) ++right;
-  const double percent = 100 * runtime::softmax(passage.logits)[best];
+  const double percent = 100 * runtime::softmax(passage.answer.logits)[best];
   return {
       lines_of(vision::render_terminal(crop(sample.image))),
       {"", fmt::format("drawn as  {}", sample.label), fmt::format("read as   {}", label),

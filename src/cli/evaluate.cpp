@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <mutex>
@@ -57,7 +58,8 @@ struct TestSet {
 struct Outcome {
   std::vector<std::vector<double>> logits;
   std::vector<double> encrypt_ms, infer_ms, decrypt_ms;
-  std::vector<double> upload;  ///< bytes, for every image in chunks
+  std::vector<double> upload;   ///< bytes, for every image in chunks
+  std::size_t implausible = 0;  ///< results that a client would not take for an answer
   double seconds = 0;
   double compile_ms = 0, keygen_ms = 0, load_ms = 0;
   std::optional<TravelBytes> bytes;
@@ -172,13 +174,15 @@ Outcome encrypt(const Options& options, const Model& model, const TestSet& set) 
   outcome.logits.resize(count);
   for (auto* times : {&outcome.encrypt_ms, &outcome.infer_ms, &outcome.decrypt_ms}) times->resize(count);
   if (shape) outcome.upload.resize(count);
+  std::atomic<std::size_t> implausible = 0;
   Progress progress("encrypted", count);
   const auto one = [&](std::size_t i) {
     TravelBytes travel;  // the same for every image in one piece
     Passage passage = session.classify(set.inputs[i], i == 0 || shape ? &travel : nullptr);
     if (i == 0) outcome.bytes = travel;
     if (shape) outcome.upload[i] = static_cast<double>(travel.input);
-    outcome.logits[i] = std::move(passage.logits);
+    if (!passage.answer.plausible()) ++implausible;
+    outcome.logits[i] = std::move(passage.answer.logits);
     outcome.encrypt_ms[i] = passage.encrypt_ms;
     outcome.infer_ms[i] = passage.infer_ms;
     outcome.decrypt_ms[i] = passage.decrypt_ms;
@@ -191,6 +195,7 @@ Outcome encrypt(const Options& options, const Model& model, const TestSet& set) 
     for (std::size_t i = 0; i < count; ++i) one(i);
   }
   outcome.seconds = watch.lap_ms() / 1e3;
+  outcome.implausible = implausible;
   return outcome;
 }
 
@@ -286,6 +291,7 @@ Json to_json(const Options& options, const Model& model, const TestSet& set, con
   if (outcome.report) json["predicted_logit_error"] = outcome.report->predicted_logit_error;
   if (model.card.chunks) json["chunks"] = chunks_json(options.chunks, set, outcome);
   if (options.encrypted > 0) {
+    json["implausible"] = outcome.implausible;
     json["seconds"] = outcome.seconds;
     json["once_ms"] = {{"compile", outcome.compile_ms}, {"keygen", outcome.keygen_ms}, {"load", outcome.load_ms}};
   }
@@ -311,6 +317,9 @@ void print(const Json& json) {
   fmt::print("  agreement   {:.2f} % with the clear model, largest logit error {:.2g} (median over images {:.2g})\n",
              100 * json["agreement"].get<double>(), json["max_logit_error"].get<double>(),
              json["median_logit_error"].get<double>());
+  if (json.contains("implausible") && json["implausible"].get<std::size_t>() > 0) {
+    fmt::print("  implausible {} of the results: a client would be told so\n", json["implausible"].get<std::size_t>());
+  }
   for (const char* step : {"encrypt", "infer", "decrypt"}) {
     const Json& times = json["latency_ms"][step];
     if (times.is_null()) continue;

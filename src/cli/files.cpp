@@ -3,11 +3,8 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 
-#include <cmath>
-
 #include "blindsight/base/error.h"
 #include "blindsight/base/file.h"
-#include "blindsight/ckks/encoder.h"
 #include "blindsight/ckks/serialise.h"
 
 namespace blindsight::cli {
@@ -16,9 +13,6 @@ namespace {
 
 constexpr std::uint64_t kMaxManifest = std::uint64_t{64} << 20;
 constexpr std::uint64_t kMaxSecretKey = std::uint64_t{16} << 20;
-/// A wrong key leaves imaginary parts as large as the real ones.
-constexpr double kMaxImaginaryShare = 0.25;
-constexpr double kNoiseFloor = 0.05;
 
 ckks::SecretKey load_secret(const fs::path& file) {
   Bytes bytes = read_file(file, kMaxSecretKey);
@@ -68,24 +62,6 @@ ClientFiles load_client(const fs::path& keys, const std::optional<fs::path>& man
   ckks::SecretKey secret = load_secret(keys / kSecretKeyFile);
   ckks::require_same_context(*client.context(), *secret.context(), "the secret key");
   return {std::move(client), std::move(secret), std::move(card)};
-}
-
-std::vector<double> decrypt_checked(const runtime::Client& client, const ckks::SecretKey& secret,
-                                    std::span<const ckks::Ciphertext> results, const std::string& what) {
-  const ckks::Encoder encoder(client.output_context());
-  for (const ckks::Ciphertext& result : results) {
-    double real = 0;
-    double imaginary = 0;
-    for (const auto& slot : encoder.decode_complex(ckks::decrypt(client.output_secret(secret), result))) {
-      real += slot.real() * slot.real();
-      imaginary += slot.imag() * slot.imag();
-    }
-    const double floor = kNoiseFloor * kNoiseFloor * static_cast<double>(client.output_context()->slots());
-    if (!(imaginary <= std::max(floor, kMaxImaginaryShare * kMaxImaginaryShare * real))) {
-      throw KeyMismatch(what + " does not decrypt to a result: it was encrypted or evaluated with other keys");
-    }
-  }
-  return client.decrypt(secret, results);
 }
 
 std::size_t images_in(std::size_t ciphertexts, std::size_t each, const std::string& what) {

@@ -40,11 +40,6 @@ ClientFiles load_client(const std::filesystem::path& keys, const std::optional<s
 /// The card's labels, one for each output. Throws FormatError.
 vision::Card card_of(const compiler::Manifest& manifest);
 
-/// The logits. Throws KeyMismatch where the result can't have been made with this secret: the slots of a result are
-/// real, and their imaginary parts carry only noise, unless the keys were others.
-std::vector<double> decrypt_checked(const runtime::Client& client, const ckks::SecretKey& secret,
-                                    std::span<const ckks::Ciphertext> results, const std::string& what);
-
 /// How many images a file's ciphertexts make, so many for each. Throws FormatError where some are left over.
 std::size_t images_in(std::size_t ciphertexts, std::size_t each, const std::string& what);
 

@@ -48,7 +48,9 @@ double Stopwatch::lap_ms() {
   return ms;
 }
 
-std::string describe(std::span<const double> probabilities, const std::vector<std::string>& labels, std::size_t top) {
+std::string describe(const runtime::Answer& answer, const std::vector<std::string>& labels, std::size_t top) {
+  if (!answer.plausible()) return "no answer (implausible logits: the image is unlike those the model was made for)";
+  const std::vector<double> probabilities = runtime::softmax(answer.logits);
   std::vector<std::size_t> order(probabilities.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return probabilities[a] > probabilities[b]; });
@@ -60,16 +62,14 @@ std::string describe(std::span<const double> probabilities, const std::vector<st
   return text;
 }
 
-Json to_json(std::span<const double> logits, const std::vector<std::string>& labels) {
-  const std::vector<double> probabilities = runtime::softmax(logits);
-  const std::size_t best = argmax(logits);
+Json to_json(const runtime::Answer& answer, const std::vector<std::string>& labels) {
+  const std::vector<double> probabilities = runtime::softmax(answer.logits);
+  const std::size_t best = argmax(answer.logits);
   Json by_label = Json::object();
   for (std::size_t i = 0; i < probabilities.size(); ++i) by_label[labels.at(i)] = probabilities[i];
-  return {{"label", labels.at(best)},
-          {"index", best},
-          {"probability", probabilities[best]},
-          {"probabilities", by_label},
-          {"logits", std::vector<double>(logits.begin(), logits.end())}};
+  return {{"label", labels.at(best)},        {"index", best},
+          {"plausible", answer.plausible()}, {"probability", probabilities[best]},
+          {"probabilities", by_label},       {"logits", answer.logits}};
 }
 
 }  // namespace blindsight::cli

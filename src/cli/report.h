@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "blindsight/runtime/client.h"
+
 namespace blindsight::cli {
 
 using Json = nlohmann::ordered_json;
@@ -31,9 +33,9 @@ class Stopwatch {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-/// One image's result for people: "7 (99.3 %), then 2 (0.4 %), 3 (0.2 %)".
-std::string describe(std::span<const double> probabilities, const std::vector<std::string>& labels, std::size_t top);
-/// The same for programs: label, index, probability, probabilities{}, logits[].
-Json to_json(std::span<const double> logits, const std::vector<std::string>& labels);
+/// One image's result for people: "7 (99.3 %), then 2 (0.4 %), 3 (0.2 %)", or that there is none.
+std::string describe(const runtime::Answer& answer, const std::vector<std::string>& labels, std::size_t top);
+/// The same for programs: label, index, plausible, probability, probabilities{}, logits[].
+Json to_json(const runtime::Answer& answer, const std::vector<std::string>& labels);
 
 }  // namespace blindsight::cli

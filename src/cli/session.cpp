@@ -72,8 +72,8 @@ void Session::finish(Passage& passage, const std::vector<ckks::Ciphertext>& resu
     travel->evaluation_keys = ckks::evaluation_key_bytes(context, client_.manifest().keys);
   }
   Stopwatch watch;
-  passage.logits = client_.decrypt(secret_, results);
-  runtime::softmax(passage.logits);
+  passage.answer = client_.answer(secret_, results);
+  runtime::softmax(passage.answer.logits);
   passage.decrypt_ms = watch.lap_ms();
 }
 

@@ -17,7 +17,7 @@ namespace blindsight::cli {
 
 /// One image's way.
 struct Passage {
-  std::vector<double> logits;
+  runtime::Answer answer;
   double encrypt_ms = 0;  ///< pack, encode, encrypt
   double infer_ms = 0;    ///< expand the seed, run the program
   double decrypt_ms = 0;  ///< decrypt, decode, softmax

@@ -449,7 +449,9 @@ Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
   const auto inputs =
       options.calibration.empty() ? random_inputs(network, options.input_bound, kRandomInputs) : options.calibration;
   std::vector<ValueStatistics> values = measure(network, inputs);
-  values.back().range = std::max(values.back().range, 2 * options.output_bound / kOutputMargin);
+  // What calibration shows says less than a bound that is known.
+  const double plausible = 2 * (options.output_bound > 0 ? options.output_bound : values.back().range);
+  values.back().range = std::max(values.back().range, plausible / kOutputMargin);
   std::string reason;
   std::optional<Candidate> best;
   for (unsigned log_n = first; log_n <= last; ++log_n) {
@@ -470,6 +472,7 @@ Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
   const std::size_t period = std::size_t{1} << best->lowered.log_period;
   Compiled out;
   out.program = Assembler(network, std::move(best->lowered), best->choice.scales, best->log_n).run();
+  out.program.output_bound = plausible;
   out.report = report_of(network, out.program, best->choice, period, options);
   return out;
 }

@@ -17,7 +17,8 @@ struct Options {
   std::vector<std::vector<double>> calibration;
   double input_bound = 4;
   /// Largest |logit| known of any image, where one is: the result keeps clear of its modulus by a factor of two of
-  /// this, and of kOutputMargin over what calibration shows.
+  /// this, and of kOutputMargin over what calibration shows. The client takes twice as much (or, where it is not known,
+  /// four times what calibration shows) for the sign of an image that the network was not made for.
   double output_bound = 0;
   /// 0: the smallest ring that serves.
   unsigned log_n = 0;

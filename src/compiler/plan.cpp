@@ -27,11 +27,13 @@ struct Interface {
   std::size_t input_elements = 0, output_elements = 0;
   Layout input, output;
   unsigned output_ring = 0;
+  double output_bound = 1;
 };
 
 template <typename Whole>
 Interface interface_of(const Whole& x) {
-  return {x.input_level, x.input_scale, x.input_elements, x.output_elements, x.input, x.output, x.output_ring};
+  return {x.input_level, x.input_scale, x.input_elements, x.output_elements,
+          x.input,       x.output,      x.output_ring,    x.output_bound};
 }
 
 template <typename Whole>
@@ -43,6 +45,7 @@ void set_interface(Whole& whole, Interface x) {
   whole.input = std::move(x.input);
   whole.output = std::move(x.output);
   whole.output_ring = x.output_ring;
+  whole.output_bound = x.output_bound;
 }
 
 void write(ByteWriter& out, const Interface& x, std::size_t slots) {
@@ -56,6 +59,7 @@ void write(ByteWriter& out, const Interface& x, std::size_t slots) {
   write_layout(x.input_elements, x.input, slots);
   out.u8(static_cast<std::uint8_t>(x.output_ring));
   write_layout(x.output_elements, x.output, slots >> x.output_ring);
+  out.f64(x.output_bound);
 }
 
 Layout read_ciphertexts(ByteReader& in, std::size_t slots, std::size_t elements) {
@@ -91,6 +95,8 @@ Interface read_interface(ByteReader& in, const ckks::Context& context) {
   for (std::size_t e = 0; e < stands.size(); ++e) {
     if (!stands[e]) in.fail("output " + std::to_string(e) + " stands in no slot");
   }
+  x.output_bound = in.f64();
+  if (!is_bound(x.output_bound)) in.fail("the output's bound is none");
   return x;
 }
 
@@ -287,8 +293,12 @@ ckks::ContextPtr read_context(ByteReader& in, const ckks::OpenedFile& opened) {
 }  // namespace
 
 Manifest make_manifest(const Program& program, std::string card) {
-  return {program.parameters, program.keys,        program.input_level,    program.input_scale,     program.input,
-          program.output,     program.output_ring, program.input_elements, program.output_elements, std::move(card)};
+  Manifest manifest;
+  manifest.parameters = program.parameters;
+  manifest.keys = program.keys;
+  set_interface(manifest, interface_of(program));
+  manifest.card = std::move(card);
+  return manifest;
 }
 
 Bytes write_manifest(const Manifest& manifest) {

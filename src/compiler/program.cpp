@@ -71,6 +71,7 @@ void check_interface(const Program& program) {
   check_layout(program.input, program.slots(), program.input_elements, "input");
   if (program.output_ring > literal.smaller.size()) throw InvalidArgument("the program's output is in no ring");
   check_layout(program.output, program.slots(program.output_ring), program.output_elements, "output");
+  if (!is_bound(program.output_bound)) throw InvalidArgument("the program's outputs have no bound");
   std::vector<bool> stands(program.output_elements, false);
   for (const std::int32_t e : program.output.element) {
     if (e >= 0) stands[static_cast<std::size_t>(e)] = true;

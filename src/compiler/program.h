@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ struct Map {
   std::vector<double> weight_scale;
 };
 
+/// Whether Program::output_bound can be that: positive and finite.
+inline bool is_bound(double bound) { return bound > 0 && bound <= std::numeric_limits<double>::max(); }
+
 /// What a ciphertext program is, and what the client needs to speak to it. Values are numbered as produced, the input
 /// ciphertexts first.
 struct Program {
@@ -47,6 +51,8 @@ struct Program {
   unsigned output_ring = 0;
   std::size_t input_elements = 0;
   std::size_t output_elements = 0;
+  double output_bound = std::numeric_limits<double>::max();  ///< outputs of greater magnitude are no answer: the input
+                                                             ///< was none that ranges were made for
   std::vector<Op> ops;
   std::vector<std::uint32_t> results;  ///< the values that are the output's ciphertexts
   std::vector<Map> maps;

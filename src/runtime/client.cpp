@@ -7,6 +7,13 @@
 #include "blindsight/base/error.h"
 
 namespace blindsight::runtime {
+namespace {
+
+/// Slots of a result are real. What is none leaves imaginary parts as large as the real ones.
+constexpr double kMaxImaginaryShare = 0.25;
+constexpr double kNoiseFloor = 0.05;
+
+}  // namespace
 
 std::vector<double> pack(const compiler::Layout& layout, std::span<const double> tensor, std::size_t elements) {
   if (tensor.size() != elements) {
@@ -70,19 +77,33 @@ const ckks::SecretKey& Client::output_secret(const ckks::SecretKey& secret) cons
   return *own;
 }
 
-std::vector<double> Client::decrypt(const ckks::SecretKey& secret, std::span<const ckks::Ciphertext> results) const {
+Answer Client::answer(const ckks::SecretKey& secret, std::span<const ckks::Ciphertext> results) const {
   ckks::require_same_context(*context_, *secret.context(), "the secret key");
   if (results.size() != output_ciphertexts()) {
     throw InvalidArgument(std::to_string(results.size()) + " ciphertexts where a result has " +
                           std::to_string(output_ciphertexts()));
   }
   const ckks::SecretKey& own = output_secret(secret);
+  Answer out;
   std::vector<double> slots;
   for (const ckks::Ciphertext& result : results) {
-    const std::vector<double> some = decoder_.decode(ckks::decrypt(own, result));
-    slots.insert(slots.end(), some.begin(), some.end());
+    double real = 0, imaginary = 0;
+    for (const auto& slot : decoder_.decode_complex(ckks::decrypt(own, result))) {
+      slots.push_back(slot.real());
+      real += slot.real() * slot.real();
+      imaginary += slot.imag() * slot.imag();
+    }
+    const double floor = kNoiseFloor * kNoiseFloor * static_cast<double>(output_context_->slots());
+    out.real &= imaginary <= std::max(floor, kMaxImaginaryShare * kMaxImaginaryShare * real);
   }
-  return unpack(manifest_.output, slots, manifest_.output_elements);
+  out.logits = unpack(manifest_.output, slots, manifest_.output_elements);
+  out.in_range = std::all_of(out.logits.begin(), out.logits.end(),
+                             [&](double x) { return std::abs(x) <= manifest_.output_bound; });
+  return out;
+}
+
+std::vector<double> Client::decrypt(const ckks::SecretKey& secret, std::span<const ckks::Ciphertext> results) const {
+  return answer(secret, results).logits;
 }
 
 std::vector<ckks::Ciphertext> expand(const ckks::Context& context, std::span<const ckks::SeededCiphertext> inputs) {

@@ -15,6 +15,14 @@ std::vector<double> pack(const compiler::Layout& layout, std::span<const double>
 /// Output vector from slot values; elements that stand in several slots are averaged.
 std::vector<double> unpack(const compiler::Layout& layout, std::span<const double> slots, std::size_t elements);
 
+/// What a result says.
+struct Answer {
+  std::vector<double> logits;
+  bool real = true;      ///< else made with other keys, or values left the plan's modulus on the way
+  bool in_range = true;  ///< no logit is beyond the manifest's bound
+  bool plausible() const { return real && in_range; }
+};
+
 /// Encrypts and decrypts for one manifest. Holds the encoder; the secret stays the caller's.
 class Client {
  public:
@@ -30,7 +38,10 @@ class Client {
   std::vector<ckks::SeededCiphertext> encrypt(const ckks::SecretKey& secret, std::span<const double> tensor) const;
   /// The one of the ring that results are in.
   const ckks::SecretKey& output_secret(const ckks::SecretKey& secret) const;
-  /// Throws InvalidArgument unless it gets output_ciphertexts() of them.
+  /// Throws InvalidArgument unless it gets output_ciphertexts() of them. An answer that is not plausible says nothing
+  /// of the image but that.
+  Answer answer(const ckks::SecretKey& secret, std::span<const ckks::Ciphertext> results) const;
+  /// Its logits.
   std::vector<double> decrypt(const ckks::SecretKey& secret, std::span<const ckks::Ciphertext> results) const;
 
  private:

@@ -52,6 +52,7 @@ TEST(Evaluate, EncryptedAgreesWithClear) {
   EXPECT_EQ(figures["confusion"].size(), 10u);
   EXPECT_GE(figures["accuracy"].get<double>(), 0.9);
   EXPECT_EQ(figures["agreement"].get<double>(), 1.0);
+  EXPECT_EQ(figures["implausible"], 0);
   EXPECT_LT(figures["max_logit_error"].get<double>(), 0.1);
   EXPECT_LE(figures["bytes"]["input"].get<int>(), 200'000);
   EXPECT_LE(figures["bytes"]["result"].get<int>(), 70'000);
@@ -73,6 +74,18 @@ TEST(Evaluate, SimulatedAndClear) {
   EXPECT_EQ(clear["max_logit_error"].get<double>(), 0);
   EXPECT_EQ(clear["accuracy"], simulated["clear_accuracy"]);
   EXPECT_TRUE(clear["latency_ms"]["infer"].is_null());
+}
+
+TEST(Evaluate, TwoViewsAgreeWithTheirClearMean) {
+  NEEDS_MODEL();
+  NEEDS_DATA(data, "mnist");
+  const json one = evaluate({kModel, "--dataset", "mnist", "--data", data, "--images", "50"});
+  const json both = evaluate({kModel, "--dataset", "mnist", "--data", data, "--views", "flip", "--images", "50"});
+  EXPECT_NE(one["confusion"], both["confusion"]);  // a mirrored digit is another one
+  const json simulated =
+      evaluate({kModel, "--dataset", "mnist", "--data", data, "--views", "flip", "--images", "50", "--simulate"});
+  EXPECT_EQ(simulated["agreement"].get<double>(), 1.0);
+  EXPECT_LT(simulated["max_logit_error"].get<double>(), 0.1);
 }
 
 TEST(Evaluate, UsesTheHeldOutFold) {

@@ -20,7 +20,11 @@ namespace blindsight::compiler {
 namespace {
 
 const Program& program() {
-  static const Program p = test::hand_made_program();
+  static const Program p = [] {
+    Program made = test::hand_made_program();
+    made.output_bound = 12.5;
+    return made;
+  }();
   return p;
 }
 
@@ -28,6 +32,7 @@ void expect_same(const Program& a, const Program& b) {
   EXPECT_EQ(a.keys, b.keys);
   EXPECT_EQ(a.input, b.input);
   EXPECT_EQ(a.output, b.output);
+  EXPECT_EQ(a.output_bound, b.output_bound);
   EXPECT_EQ(a.results, b.results);
   EXPECT_EQ(a.vectors, b.vectors);
   ASSERT_EQ(a.maps.size(), b.maps.size());
@@ -57,6 +62,8 @@ TEST(Program, HandMadeOneIsValidAndPrints) {
 
 TEST(Program, RefusesWhatDoesNotFollow) {
   const std::vector<std::function<void(Program&)>> mistakes = {
+      [](Program& p) { p.output_bound = 0; },
+      [](Program& p) { p.output_bound = std::numeric_limits<double>::infinity(); },
       [](Program& p) {
         p.ops[0].inputs = {0, 13};
       },                                          // not made yet

@@ -97,6 +97,9 @@ void pack_halves(std::uint64_t* out, std::size_t stride, const std::uint64_t* co
   }
 }
 
+/// Weights that stand for more words are few: they wait in the cache.
+constexpr unsigned kPrefetchedRun = 3;  // log2
+
 /// kOutputs sums share the loads of a.
 template <typename P, unsigned kLogRun, std::size_t kOutputs>
 void dot_halves_run(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
@@ -116,7 +119,7 @@ void dot_halves_run(std::uint64_t* const* out, const std::uint64_t* const* a, st
         const auto near = P::load(words + v * L), far = P::load(words + kPackedRun + v * L);
         for (std::size_t o = 0; o < kOutputs; ++o) {
           const std::uint64_t* const weights = w[o * terms + t];
-          if ((v == 0 || kLogRun == 0) && kLogRun < 3 && L > 1)
+          if ((v == 0 || kLogRun == 0) && L > 1 && log_run <= kPrefetchedRun)
             __builtin_prefetch(weights + ((i + v * L) >> log_run) + kAhead);
           const auto weight = spread<P, kLogRun>(weights, i + v * L, log_run);
           P::accumulate(sum[o][v][0], near, weight);
