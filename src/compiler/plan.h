@@ -18,7 +18,7 @@ struct Manifest {
   unsigned output_ring = 0;
   std::size_t input_elements = 0, output_elements = 0;
   double output_bound = std::numeric_limits<double>::max();  ///< see Program
-  std::string card;  ///< JSON, see the vision room
+  std::string card;                                          ///< JSON, see the vision room
 };
 Manifest make_manifest(const Program& program, std::string card);
 

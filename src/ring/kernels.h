@@ -84,8 +84,8 @@ struct Kernels {
   void (*pack_halves)(std::uint64_t* out, std::size_t stride, const std::uint64_t* const* a, std::size_t first,
                       std::size_t count);
   /// Products with plaintexts of any subring, for `outputs` sums that share the a:
-  /// out[2o + h][j] = Σ_t a_t[h][j]·w[o·terms + t][j >> log_run] for both h and j as above. a[t] are the words of a_t for
-  /// `first` as pack_halves lays them out; 1 .. 4096 terms, one reduction at the end.
+  /// out[2o + h][j] = Σ_t a_t[h][j]·w[o·terms + t][j >> log_run] for both h and j as above. a[t] are the words of a_t
+  /// for `first` as pack_halves lays them out; 1 .. 4096 terms, one reduction at the end.
   void (*dot_halves)(std::uint64_t* const* out, std::size_t outputs, const std::uint64_t* const* a, std::size_t stride,
                      const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
                      std::size_t count, const Modulus& q);

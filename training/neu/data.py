@@ -25,6 +25,10 @@ class Part:
         return len(self.labels)
 
 
+def joined(a, b):
+    return Part(np.concatenate([a.images, b.images]), np.concatenate([a.labels, b.labels]))
+
+
 def part_of(names):
     """Which part each file of one class belongs to: in the order of the SHA-256 of their names, the first tenth is the
     test part, the second the validation part, the rest is trained on. What `blindsight` does (vision/folder.cpp)."""

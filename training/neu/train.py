@@ -67,8 +67,8 @@ class Trainer(Resumable):
             loss = loss + recipe.pull * sum(beyond(values) for values in entering)
         descend(self, loss, self.schedule.last_epoch, AVERAGE_DECAY)
 
-    def run(self, validation):
-        """Trains to the end and returns the averaged network. `validation`: images, labels."""
+    def run(self, validation=None):
+        """Trains to the end and returns the averaged network. `validation`: images, labels to report on."""
         while self.epoch < self.recipe.epochs:
             started = time.monotonic()
             self.network.train()
@@ -79,7 +79,6 @@ class Trainer(Resumable):
             self.seconds += time.monotonic() - started
             if self.epoch % CHECKPOINT_EPOCHS == 0 or self.epoch == self.recipe.epochs:
                 self.save()
-                percent, loss = score(self.averaged, *validation)
-                print(f"epoch {self.epoch:4d}  {self.seconds:6.0f} s  validation {percent:.2f} loss {loss:.3f}",
-                      flush=True)
+                report = "  validation {:.2f} loss {:.3f}".format(*score(self.averaged, *validation)) if validation else ""
+                print(f"epoch {self.epoch:4d}  {self.seconds:6.0f} s{report}", flush=True)
         return self.averaged.eval()

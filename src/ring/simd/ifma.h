@@ -20,7 +20,7 @@ struct IfmaPolicy {
                                kStageVectors = 16;  // of 32 registers: what runs fastest on Zen 4
   static constexpr auto kForm = simd::TwiddleForm::kMontgomery;
   static constexpr std::size_t kCompactTogether = 2;  // 16 accumulators
-  static constexpr std::size_t kCompactOutputs = 4;  // sums that share loads
+  static constexpr std::size_t kCompactOutputs = 4;   // sums that share loads
   static constexpr bool kCompactBothEnds = true;
 
   struct Q {
