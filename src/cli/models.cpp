@@ -3,6 +3,7 @@
 
 #include "blindsight/cli/app.h"
 #include "blindsight/cli/metrics.h"
+#include "blindsight/cli/progress.h"
 #include "blindsight/cli/report.h"
 #include "blindsight/cli/session.h"
 
@@ -68,7 +69,14 @@ Json to_json(const Row& row) {
 
 void list(const Options& options) {
   std::vector<Row> rows;
-  for (const std::string& name : zoo_names()) rows.push_back(examine(name, !options.fast));
+  const auto names = zoo_names();
+  {
+    Progress progress("models", names.size());
+    for (const std::string& name : names) {
+      rows.push_back(examine(name, !options.fast));
+      progress.advance();
+    }
+  }
   if (options.json) {
     Json models = Json::array();
     for (const Row& row : rows) models.push_back(to_json(row));
