@@ -14,6 +14,7 @@ from check import evaluate
 from cifar10.corrupt import corrupted
 from cifar10.export import extents
 from cifar10.helix import helical, pad
+from cifar10.muon import Muon, orthogonalised
 from cifar10.network import FastNet
 from cifar10.recipe import RECIPES, Recipe
 from cifar10.schedule import Schedule
@@ -96,6 +97,29 @@ class Rates(unittest.TestCase):
         restored.load_state_dict(schedule.state_dict())
         np.testing.assert_allclose(self.rates(restored), [0.375, 0.25, 0.125])
         self.assertEqual(restored.decayed(), 4)
+
+
+class Steps(unittest.TestCase):
+    def test_singular_values_move_to_about_one(self):
+        torch.manual_seed(0)
+        for rows, columns in ((16, 108), (108, 16), (8, 8)):
+            u, _, v = torch.linalg.svd(torch.randn(rows, columns), full_matrices=False)
+            spread = torch.logspace(0, -1.5, min(rows, columns))
+            values = torch.linalg.svdvals(orthogonalised(u @ torch.diag(spread) @ v))
+            self.assertLess(values.max(), 1.3)
+            self.assertGreater(values.min(), 0.5)
+
+    def test_turned_weights_keep_their_length_and_the_others_decay(self):
+        torch.manual_seed(0)
+        turned, plain = (torch.nn.Parameter(5 * torch.randn(shape)) for shape in ((4, 3, 3, 3), (4, 3)))
+        before = plain.detach().clone()
+        muon = Muon([{"params": [turned], "lr": 0.01, "turns": True},
+                     {"params": [plain], "lr": 0.1, "weight_decay": 0.5}], 0.9)
+        for _ in range(3):
+            turned.grad, plain.grad = torch.randn_like(turned), torch.zeros_like(plain)
+            muon.step()
+        self.assertAlmostEqual(turned.norm().item(), 2, delta=0.05)  # four rows of length one
+        self.assertLess(plain.norm(), 0.9 * before.norm())
 
 
 class Training(Folder):
