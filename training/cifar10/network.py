@@ -61,10 +61,11 @@ class Layer(nn.Module):
 
     @torch.no_grad()
     def fold(self):
-        """Moves the batch norm into the convolution and the shift."""
+        """Moves the batch norm into the convolution. Its mean becomes a bias, so that the shift stays small: the compiler
+        measures it by what the convolution gives."""
         scale = (self.norm.running_var + self.norm.eps).rsqrt()
         self.conv.weight.mul_(scale.view(-1, 1, 1, 1))
-        self.shift.sub_(self.norm.running_mean * scale)
+        self.conv.bias = nn.Parameter(-self.norm.running_mean * scale)
         self.norm = nn.Identity()
 
     def forward(self, x, added=None):
