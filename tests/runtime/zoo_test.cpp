@@ -80,11 +80,12 @@ TEST_P(Zoo, DrawnImagesReachTheRangesOfRealOnes) {
   // the heaviest.
   // Some steel surfaces are more regular than anything drawn: a factor of two in the ranges and one in the moduli hold
   // them.
-  const double tail = GetParam().starts_with("neu") ? 3 : 2.5;
+  const bool steel = GetParam().starts_with("neu");
+  const double tail = steel ? 3.25 : 2.5, beyond = steel ? 3.25 : 2.5;
   for (std::size_t i = 0; i < largest.size(); ++i) {
     const double short_by = (i + 1 < largest.size() ? tail : 4) * std::exp2(std::max(0.0, static_cast<double>(i) - 2));
     EXPECT_GT(largest[i], model.ranges[i] / short_by) << model.network.stages[i].name;
-    EXPECT_LT(largest[i], model.ranges[i] * 2.5) << model.network.stages[i].name;
+    EXPECT_LT(largest[i], model.ranges[i] * beyond) << model.network.stages[i].name;
   }
 }
 
