@@ -1,9 +1,60 @@
-// Key streams of public seeds.
+// Key streams of AES-256-CTR: of secret seeds (Prng, by OpenSSL) and of public ones (KeyStream).
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
 
 #include "blindsight/base/error.h"
 #include "blindsight/ckks/sampling.h"
+
+namespace blindsight::ckks {
+namespace {
+
+constexpr std::array<std::uint8_t, 32768> kZeros{};
+
+using Counter = std::array<std::uint8_t, 16>;
+
+/// The 128-bit counter starts at (stream, 0): streams can't meet before 2^64 blocks.
+Counter first_counter(std::uint64_t stream) {
+  Counter counter{};
+  for (std::size_t i = 0; i < 8; ++i) counter[i] = static_cast<std::uint8_t>(stream >> (56 - 8 * i));
+  return counter;
+}
+
+/// Looked up once: OpenSSL 3 takes microseconds for it.
+const EVP_CIPHER* cipher() {
+  static const EVP_CIPHER* const fetched = EVP_CIPHER_fetch(nullptr, "AES-256-CTR", nullptr);
+  return fetched;
+}
+
+}  // namespace
+
+struct Prng::State {
+  EVP_CIPHER_CTX* cipher = EVP_CIPHER_CTX_new();
+  ~State() { EVP_CIPHER_CTX_free(cipher); }
+};
+
+Prng::Prng(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<State>()) {
+  if (!state_->cipher || !cipher() ||
+      EVP_EncryptInit_ex2(state_->cipher, cipher(), seed.data(), first_counter(stream).data(), nullptr) != 1) {
+    throw Error("OpenSSL can't start AES-256-CTR");
+  }
+}
+
+Prng::~Prng() = default;  // EVP_CIPHER_CTX_free wipes the key schedule
+
+void Prng::fill(std::span<std::uint8_t> out) {
+  while (!out.empty()) {
+    const std::size_t size = std::min(out.size(), kZeros.size());
+    int written = 0;
+    if (EVP_EncryptUpdate(state_->cipher, out.data(), &written, kZeros.data(), static_cast<int>(size)) != 1) {
+      throw Error("OpenSSL's AES-256-CTR failed");
+    }
+    out = out.subspan(size);
+  }
+}
+
+}  // namespace blindsight::ckks
 
 #ifdef BLINDSIGHT_X86
 
@@ -12,8 +63,7 @@
 namespace blindsight::ckks {
 namespace {
 
-constexpr std::size_t kBlock = 16;
-constexpr std::array<std::uint8_t, 32768> kZeros{};
+constexpr std::size_t kBlock = std::tuple_size_v<Counter>;
 
 /// The library's tables of functions for this processor; one a thread, as it asks for.
 IMB_MGR* manager() {
@@ -33,9 +83,9 @@ IMB_MGR* manager() {
 
 struct KeyStream::State {
   alignas(16) std::array<std::uint8_t, 15 * kBlock> round_keys;
-  std::array<std::uint8_t, kBlock> counter{};  // of the next block
-  std::array<std::uint8_t, kBlock> last{};     // its end is yet to be handed out
-  std::size_t left = 0;                        // bytes of it
+  Counter counter;                          // of the next block
+  std::array<std::uint8_t, kBlock> last{};  // its end is yet to be handed out
+  std::size_t left = 0;                     // bytes of it
 
   /// Whole blocks, fewer than 2^32 in all: the library counts in the last four bytes.
   void blocks(std::uint8_t* out, std::size_t size) {
@@ -63,7 +113,7 @@ struct KeyStream::State {
 };
 
 KeyStream::KeyStream(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<State>()) {
-  for (std::size_t i = 0; i < 8; ++i) state_->counter[i] = static_cast<std::uint8_t>(stream >> (56 - 8 * i));
+  state_->counter = first_counter(stream);
   alignas(16) std::array<std::uint8_t, 15 * kBlock> unused;
   IMB_AES_KEYEXP_256(manager(), seed.data(), state_->round_keys.data(), unused.data());
 }

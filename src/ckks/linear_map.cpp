@@ -205,19 +205,17 @@ class Application {
   std::vector<const std::uint64_t*> weights_of_limb(const Batch& batch, Words& scratch, std::size_t l) {
     const std::vector<std::uint32_t>& ids = batch.ids;
     const std::size_t stride = words_ + kGap;
-    const auto needs_room = [&](std::uint32_t id) { return cached_ == nullptr || schedule_.weight_words[id] != words_; };
+    const auto needs_room = [&](std::uint32_t id) {
+      return cached_ == nullptr || schedule_.weight_words[id] != words_;
+    };
     const auto rooms = static_cast<std::size_t>(std::count_if(ids.begin(), ids.end(), needs_room));
     scratch.resize(std::max(scratch.size(), rooms * stride));
     std::vector<const std::uint64_t*> weights(ids.size(), nullptr);
     std::vector<std::uint64_t*> out(ids.size(), nullptr), room(ids.size(), nullptr);
     std::uint64_t* next_room = scratch.data();
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (!needs_room(ids[i])) continue;
-      room[i] = next_room;
-      next_room += stride;
-    }
-    for (std::size_t i = 0; i < ids.size(); ++i) {
       if (l > level_ && !schedule_.weight_special[ids[i]]) continue;
+      if (needs_room(ids[i])) room[i] = std::exchange(next_room, next_room + stride);
       const std::size_t own = schedule_.weight_words[ids[i]];
       // A shorter period at the end of its room, from where it is repeated without being overtaken.
       if (cached_ == nullptr) out[i] = room[i] + words_ - own;

@@ -77,9 +77,9 @@ struct LinearMapPlan {
 /// pairs), each in (-slots, slots), not 0, ascending. Pairs take the key of the conjugation too.
 std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots);
 
-/// Inner sums that are made together, a block of a limb's baby steps after the other; and how many words of a limb of
-/// their weights where these are yet to be encoded: what two threads have at hand, these and their baby steps, should
-/// stay in a last-level cache. What a map takes in memory depends on both.
+/// Where weights are yet to be encoded: inner sums that are made together, a block of a limb's baby steps after the
+/// other, and words of a limb of their weights. What two threads have at hand, these and their baby steps, should stay
+/// in a last-level cache; what a map takes in memory depends on both. Where weights are kept, all are made together.
 inline constexpr std::size_t kGroupsTogether = 8, kWordsTogether = std::size_t{1} << 20;
 
 /// A plan with its weights: encoded beforehand (`cache`), or encoded as they are needed.

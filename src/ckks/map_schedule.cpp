@@ -138,12 +138,13 @@ std::uint32_t words_of_weight(std::size_t period, bool paired) {
 }
 
 std::vector<std::span<const MapSchedule::Group>> MapSchedule::batches(bool weights_cached) const {
-  const std::size_t most = weights_cached ? std::numeric_limits<std::size_t>::max() : kWordsTogether / most_words;
+  constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
+  const std::size_t most_groups = weights_cached ? kAny : kGroupsTogether;
+  const std::size_t most_terms = weights_cached ? kAny : kWordsTogether / most_words;
   std::vector<std::span<const Group>> batches;
   for (auto rest = std::span(groups); !rest.empty(); rest = rest.subspan(batches.back().size())) {
     std::size_t count = 1, terms = rest[0].terms.size();
-    while (count < (weights_cached ? rest.size() : std::min(kGroupsTogether, rest.size())) &&
-           terms + rest[count].terms.size() <= most)
+    while (count < std::min(most_groups, rest.size()) && terms + rest[count].terms.size() <= most_terms)
       terms += rest[count++].terms.size();
     batches.push_back(rest.first(count));
   }

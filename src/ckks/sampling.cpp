@@ -1,7 +1,6 @@
 #include "blindsight/ckks/sampling.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -22,46 +21,6 @@ Seed random_seed() {
     throw Error("the operating system gives no randomness");
   }
   return seed;
-}
-
-namespace {
-
-/// Looked up once: OpenSSL 3 takes microseconds for it.
-const EVP_CIPHER* cipher() {
-  static const EVP_CIPHER* const fetched = EVP_CIPHER_fetch(nullptr, "AES-256-CTR", nullptr);
-  return fetched;
-}
-
-constexpr std::array<std::uint8_t, 32768> kZeros{};
-
-}  // namespace
-
-struct Prng::State {
-  EVP_CIPHER_CTX* cipher = EVP_CIPHER_CTX_new();
-  ~State() { EVP_CIPHER_CTX_free(cipher); }
-};
-
-// The 128-bit counter block starts at (stream, 0): streams can't meet before 2^64 blocks.
-Prng::Prng(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<State>()) {
-  std::array<std::uint8_t, 16> counter{};
-  for (std::size_t i = 0; i < 8; ++i) counter[i] = static_cast<std::uint8_t>(stream >> (56 - 8 * i));
-  if (!state_->cipher || !cipher() ||
-      EVP_EncryptInit_ex2(state_->cipher, cipher(), seed.data(), counter.data(), nullptr) != 1) {
-    throw Error("OpenSSL can't start AES-256-CTR");
-  }
-}
-
-Prng::~Prng() = default;  // EVP_CIPHER_CTX_free wipes the key schedule
-
-void Prng::fill(std::span<std::uint8_t> out) {
-  while (!out.empty()) {
-    const std::size_t size = std::min(out.size(), kZeros.size());
-    int written = 0;
-    if (EVP_EncryptUpdate(state_->cipher, out.data(), &written, kZeros.data(), static_cast<int>(size)) != 1) {
-      throw Error("OpenSSL's AES-256-CTR failed");
-    }
-    out = out.subspan(size);
-  }
 }
 
 namespace {

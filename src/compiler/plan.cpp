@@ -27,7 +27,7 @@ struct Interface {
   std::size_t input_elements = 0, output_elements = 0;
   Layout input, output;
   unsigned output_ring = 0;
-  double output_bound = 1;
+  double output_bound = std::numeric_limits<double>::max();
 };
 
 template <typename Whole>

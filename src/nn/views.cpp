@@ -84,6 +84,12 @@ SparseMatrix mean_of_both(const SparseMatrix& map, const Alternation& columns) {
   return out;
 }
 
+/// The element that stands in its place in the mirror image.
+std::uint32_t mirrored_element(std::uint32_t element, const Shape& image) {
+  const auto width = static_cast<std::uint32_t>(image[2]), column = element % width;
+  return element - column + (width - 1 - column);
+}
+
 void require_image(const Shape& shape) {
   if (shape.size() == 3) return;
   throw InvalidArgument("only an image has a mirror image, a tensor of shape " + to_string(shape) + " has none");
@@ -94,19 +100,18 @@ void require_image(const Shape& shape) {
 std::vector<double> mirrored(std::span<const double> image, const Shape& shape) {
   require_image(shape);
   if (image.size() != element_count(shape)) throw InvalidArgument("an image of another shape than " + to_string(shape));
-  std::vector<double> out(image.begin(), image.end());
-  for (auto row = out.begin(); row != out.end(); row += shape[2]) std::reverse(row, row + shape[2]);
+  std::vector<double> out(image.size());
+  for (std::uint32_t e = 0; e < out.size(); ++e) out[e] = image[mirrored_element(e, shape)];
   return out;
 }
 
 std::vector<std::uint32_t> mirror_image_sources(const Shape& image) {
   require_image(image);
-  const auto width = static_cast<std::uint32_t>(image[2]);
   const Alternation views(image);
   std::vector<std::uint32_t> sources(kViews * element_count(image));
   for (std::uint32_t e = 0; e < element_count(image); ++e) {
     sources[views.at(e, 0)] = e;
-    sources[views.at(e, 1)] = e - e % width + (width - 1 - e % width);
+    sources[views.at(e, 1)] = mirrored_element(e, image);
   }
   return sources;
 }

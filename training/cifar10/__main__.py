@@ -1,5 +1,7 @@
 """python3 -m cifar10 [NAME...]: trains networks of the zoo and writes their ONNX files and cards."""
 
+from pathlib import Path
+
 from cnn.data import load
 from cnn.export import write_card, write_onnx
 from cnn.train import evaluate
@@ -18,12 +20,15 @@ def add_arguments(parser):
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--decay", type=int, metavar="EPOCHS", help="let the learning rate fall to zero over so many "
                         "epochs, from the last checkpoint on, which itself is left as it is")
+    parser.add_argument("--from", type=Path, dest="start", metavar="CHECKPOINT", help="the checkpoint that --decay begins "
+                        "from, by default that of the run; where its learning rate is zero, it rises again")
+    parser.add_argument("--top", type=float, help="where the fall begins, as a part of the full learning rate")
 
 
 def trainer(recipe, training, options, checkpoint):
-    made = Trainer(recipe, training, options.seed, checkpoint, options.data, options.device)
+    made = Trainer(recipe, training, options.seed, options.start or checkpoint, options.data, options.device)
     if options.decay:
-        made.end_within(options.decay)
+        made.end_within(options.decay, options.top)
     return made
 
 

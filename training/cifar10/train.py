@@ -64,13 +64,14 @@ class Trainer(Resumable):
         if checkpoint.exists():
             self.restore()
 
-    def end_within(self, epochs):
-        """Lets the learning rate fall from here on, or goes on with what did so before. The run stays as it is."""
+    def end_within(self, epochs, top=None):
+        """Lets the learning rate fall from here on (and from `top` of its full height, if that is given), or goes on
+        with what did so before. The run stays as it is."""
         self.checkpoint = self.checkpoint.with_name(f"{self.checkpoint.stem}-decay{epochs}.pt")
         if self.checkpoint.exists():
             self.restore()
         else:
-            self.schedule.begin_decay(epochs * self.steps)
+            self.schedule.begin_decay(epochs * self.steps, top)
 
     def autocast(self):
         return torch.autocast(torch.device(self.device).type, torch.bfloat16)

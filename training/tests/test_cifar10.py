@@ -98,6 +98,19 @@ class Rates(unittest.TestCase):
         np.testing.assert_allclose(self.rates(restored), [0.375, 0.25, 0.125])
         self.assertEqual(restored.decayed(), 4)
 
+    def test_a_fall_may_be_cut_short_or_repeated(self):
+        schedule = self.schedule()
+        for _ in range(18):
+            schedule.step()
+        schedule.begin_decay(4)
+        np.testing.assert_allclose(self.rates(schedule), [0.2, 0.15, 0.1, 0.05])
+        schedule.begin_decay(2, 0.6)
+        restored = self.schedule()
+        restored.load_state_dict(schedule.state_dict())
+        np.testing.assert_allclose(self.rates(restored), [0.3, 0.15])
+        restored.begin_decay(2)
+        np.testing.assert_allclose(self.rates(restored), [0.5, 0.25])
+
 
 class Steps(unittest.TestCase):
     def test_singular_values_move_to_about_one(self):
