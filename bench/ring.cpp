@@ -139,7 +139,7 @@ void register_all() {
     add(
         "switch_modulus", [k] { k->switch_modulus(out.data(), a.data(), kN, q, other); }, 1);
     add(
-        "permute", [k] { k->permute(out.data(), ring::kPackedRun, a.data(), index.data(), kN); }, 1);
+        "permute", [k] { k->permute(out.data(), ring::kPackedRun, a.data(), 0, index.data(), kN); }, 1);
   }
 }
 

@@ -251,7 +251,7 @@ Ciphertext Evaluator::finish_galois(const Ciphertext& a, KeySwitcher::Pair sums,
   switcher_->mod_down_overwriting(extended, level, [&](std::size_t part, std::size_t l, std::uint64_t* limb) {
     switcher_->divide(limb, extended[part]->limb(l), limb, level, l);
     if (part == 0) kernels().add(limb, limb, a.parts[0].limb(l), context_->n(), context_->q(l));
-    kernels().permute(result.parts[part].limb(l), ring::kPackedRun, limb, index.data(), context_->n());
+    kernels().permute(result.parts[part].limb(l), ring::kPackedRun, limb, 0, index.data(), context_->n());
   });
   return result;
 }
@@ -300,8 +300,9 @@ Ciphertext Evaluator::rotate(const Hoisted& a, int k, const EvaluationKeys& keys
 }
 
 /// out = P·a on a limb of a level; P·a vanishes modulo P.
-void Evaluator::times_p(std::uint64_t* out, const std::uint64_t* a, unsigned level, std::size_t l) const {
-  kernels().mul_scalar(out, a, context_->p_mod_q(level, l), context_->n(), context_->q(l));
+void Evaluator::times_p(std::uint64_t* out, const std::uint64_t* a, unsigned level, std::size_t l,
+                        std::size_t count) const {
+  kernels().mul_scalar(out, a, context_->p_mod_q(level, l), count, context_->q(l));
 }
 
 ExtendedCiphertext Evaluator::extend(const Ciphertext& a) const {
@@ -313,7 +314,7 @@ ExtendedCiphertext Evaluator::extend(const Ciphertext& a) const {
     const std::size_t l = task / 2;
     std::uint64_t* const out = (task % 2 == 0 ? result.body : result.mask).limb(l);
     if (l <= level) {
-      times_p(out, a.parts[task % 2].limb(l), level, l);
+      times_p(out, a.parts[task % 2].limb(l), level, l, context_->n());
     } else {
       std::fill_n(out, context_->n(), 0);
     }
@@ -336,22 +337,23 @@ ExtendedCiphertext Evaluator::rotate_extended(const Hoisted& a, int k, const Eva
                             level};
   parallel_for(extended->size(), [&](std::size_t l) {
     ring::AlignedVector<std::uint64_t> words(3 * n);
-    if (l <= level) times_p(words.data(), a.source->parts[0].limb(l), level, l);
+    if (l <= level) times_p(words.data(), a.source->parts[0].limb(l), level, l, n);
     std::uint64_t* const out[] = {result.body.limb(l), result.mask.limb(l)};
-    rotate_extended_limb(out, ring::kPackedRun, a, k, key, l, words.data(), words.data() + n);
+    rotate_extended_limb(out, ring::kPackedRun, a, k, key, l, 0, n, words.data(), words.data() + n);
   });
   return result;
 }
 
 void Evaluator::rotate_extended_limb(std::uint64_t* const* out, std::size_t stride, const Hoisted& a, int k,
-                                     const KeySwitchKey& key, std::size_t l, const std::uint64_t* body,
-                                     std::uint64_t* scratch) const {
+                                     const KeySwitchKey& key, std::size_t l, std::size_t first, std::size_t count,
+                                     const std::uint64_t* body, std::uint64_t* scratch) const {
   const unsigned level = a.source->level();
-  const std::size_t n = context_->n();
-  const auto index = context_->automorphism_index(context_->rotation_element(k));
-  switcher_->inner_product_limb(a.digits, key, level, l, l <= level ? body : nullptr, scratch, scratch + n);
-  kernels().permute(out[0], stride, scratch, index.data(), n);
-  kernels().permute(out[1], stride, scratch + n, index.data(), n);
+  const std::uint32_t* const index = context_->automorphism_index(context_->rotation_element(k)).data() + first;
+  const std::size_t origin = index[0] / count * count;
+  switcher_->inner_product_limb(a.digits, key, level, l, origin, count, l <= level ? body : nullptr, scratch,
+                                scratch + count);
+  kernels().permute(out[0], stride, scratch, origin, index, count);
+  kernels().permute(out[1], stride, scratch + count, origin, index, count);
 }
 
 /// What adding rot_element(a) to acc comes to, given the sums of the key switch limb by limb, from a's body on.

@@ -64,14 +64,14 @@ class Evaluator {
   /// The digits of the second part after its ModDown. `a` must outlive the result's use.
   std::vector<ring::EvalPoly> hoist(const ExtendedCiphertext& a) const;
   ExtendedCiphertext rotate_extended(const Hoisted& a, int k, const EvaluationKeys& keys) const;
-  /// Limb l of that and nothing else, n words a half, runs of ring::kPackedRun of them `stride` words apart, with the
-  /// rotation's key. `body` is limb l of P times the ciphertext's first part (unread modulo P, where it is 0);
-  /// `scratch` has 2·n words.
+  /// Words [first, first + count) of limb l of that, all or a power of two of at least kUniformBlock, aligned: both
+  /// halves, runs of ring::kPackedRun words `stride` words apart, with the rotation's key. `body` is limb l of P times
+  /// the ciphertext's first part (unread modulo P, where it is 0); `scratch` has 2·count words.
   void rotate_extended_limb(std::uint64_t* const* out, std::size_t stride, const Hoisted& a, int k,
-                            const KeySwitchKey& key, std::size_t l, const std::uint64_t* body,
-                            std::uint64_t* scratch) const;
-  /// out = P·a on limb l of a level.
-  void times_p(std::uint64_t* out, const std::uint64_t* a, unsigned level, std::size_t l) const;
+                            const KeySwitchKey& key, std::size_t l, std::size_t first, std::size_t count,
+                            const std::uint64_t* body, std::uint64_t* scratch) const;
+  /// out = P·a, `count` words of limb l of a level.
+  void times_p(std::uint64_t* out, const std::uint64_t* a, unsigned level, std::size_t l, std::size_t count) const;
   /// acc += rot_k(a), `digits` from hoist(a).
   void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::span<const ring::EvalPoly> digits, int k,
                    const EvaluationKeys& keys) const;

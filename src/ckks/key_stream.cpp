@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "blindsight/base/error.h"
 #include "blindsight/ckks/sampling.h"
@@ -112,8 +113,13 @@ struct KeyStream::State {
   }
 };
 
-KeyStream::KeyStream(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<State>()) {
+void KeyStream::seek(std::uint64_t stream) {
   state_->counter = first_counter(stream);
+  state_->left = 0;
+}
+
+KeyStream::KeyStream(const Seed& seed, std::uint64_t stream) : state_(std::make_unique<State>()) {
+  seek(stream);
   alignas(16) std::array<std::uint8_t, 15 * kBlock> unused;
   IMB_AES_KEYEXP_256(manager(), seed.data(), state_->round_keys.data(), unused.data());
 }
@@ -145,12 +151,15 @@ void KeyStream::fill(std::span<std::uint8_t> out) {
 namespace blindsight::ckks {
 
 struct KeyStream::State {
-  Prng prng;
+  Seed seed;
+  std::optional<Prng> prng;
 };
 
-KeyStream::KeyStream(const Seed& seed, std::uint64_t stream) : state_(new State{Prng(seed, stream)}) {}
+KeyStream::KeyStream(const Seed& seed, std::uint64_t stream) : state_(new State{seed, std::nullopt}) { seek(stream); }
 
-void KeyStream::fill(std::span<std::uint8_t> out) { state_->prng.fill(out); }
+void KeyStream::seek(std::uint64_t stream) { state_->prng.emplace(state_->seed, stream); }
+
+void KeyStream::fill(std::span<std::uint8_t> out) { state_->prng->fill(out); }
 
 }  // namespace blindsight::ckks
 

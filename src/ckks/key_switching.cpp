@@ -1,7 +1,6 @@
 #include "blindsight/ckks/key_switching.h"
 
 #include <algorithm>
-#include <deque>
 
 #include "blindsight/base/parallel.h"
 #include "blindsight/ring/kernels.h"
@@ -139,40 +138,39 @@ std::vector<EvalPoly> KeySwitcher::decompose(const EvalPoly& part) const {
 
 namespace {
 
-/// Words of a packed key that are made at a time: those of all digits stay in a core's cache until they are used.
-constexpr std::size_t kPackedChunk = 2048;
-
-/// Limb `limb` of Σ_d digit_d·b_d, plus `plus` where that is not null, and of Σ_d digit_d·a_d.
+/// Words of a limb of Σ_d digit_d·b_d, plus `plus` where that is not null, and of Σ_d digit_d·a_d: `count` from `first`
+/// on, where `digits` and `plus` begin.
 void multiply_limb(std::uint64_t* b, std::uint64_t* a, const std::uint64_t* plus,
                    std::span<const std::uint64_t* const> digits, const KeySwitchKey& key, const Context& context,
-                   std::size_t limb) {
+                   std::size_t limb, std::size_t first, std::size_t count) {
   const ring::Basis& basis = *context.extended_basis(key.level);
-  const std::size_t n = basis.n(), count = digits.size();
+  const std::size_t terms = digits.size();
   const Modulus& q = basis.modulus(limb);
-  std::vector<const std::uint64_t*> rows(2 * count);
+  std::vector<const std::uint64_t*> rows(2 * terms);
   if (!key.packed) {
-    for (std::size_t d = 0; d < count; ++d) {
-      rows[d] = key.b[d].limb(limb);
-      rows[count + d] = key.a[d].limb(limb);
+    for (std::size_t d = 0; d < terms; ++d) {
+      rows[d] = key.b[d].limb(limb) + first;
+      rows[terms + d] = key.a[d].limb(limb) + first;
     }
-    kernels().dot_pair(b, a, plus, digits.data(), rows.data(), rows.data() + count, count, n, q);
+    kernels().dot_pair(b, a, plus, digits.data(), rows.data(), rows.data() + terms, terms, count, q);
     return;
   }
   const auto offsets = packed_offsets(basis);
-  const std::size_t chunk = std::min(n, kPackedChunk);
-  Words words(2 * count * chunk);
-  std::deque<UniformWords> uniform;
-  for (std::size_t d = 0; d < count; ++d) uniform.emplace_back(key.seed, d, limb, q);
-  for (std::size_t i = 0; i < 2 * count; ++i) rows[i] = words.data() + i * chunk;
+  // Those of all digits stay in a core's cache until they are used.
+  const std::size_t chunk = std::min(count, kUniformBlock);
+  Words words(2 * terms * chunk);
+  UniformWords uniform(key.seed);
+  for (std::size_t i = 0; i < 2 * terms; ++i) rows[i] = words.data() + i * chunk;
   std::vector<const std::uint64_t*> x(digits.begin(), digits.end());
-  for (std::size_t at = 0; at < n; at += chunk) {
-    for (std::size_t d = 0; d < count; ++d) {
+  for (std::size_t at = 0; at < count; at += chunk) {
+    for (std::size_t d = 0; d < terms; ++d) {
       const std::uint8_t* const packed = key.packed.get() + d * offsets.back() + offsets[limb];
-      kernels().unpack(words.data() + d * chunk, packed + packed_size(at, q.bits()), q.bits(), chunk, q.value());
-      uniform[d].next({words.data() + (count + d) * chunk, chunk});
+      kernels().unpack(words.data() + d * chunk, packed + packed_size(first + at, q.bits()), q.bits(), chunk,
+                       q.value());
+      uniform.make({words.data() + (terms + d) * chunk, chunk}, q, d, limb, first + at);
     }
     kernels().dot_pair(b + at, a + at, plus == nullptr ? nullptr : plus + at, x.data(), rows.data(),
-                       rows.data() + count, count, chunk, q);
+                       rows.data() + terms, terms, chunk, q);
     for (auto& row : x) row += chunk;
   }
 }
@@ -180,11 +178,12 @@ void multiply_limb(std::uint64_t* b, std::uint64_t* a, const std::uint64_t* plus
 }  // namespace
 
 void KeySwitcher::inner_product_limb(std::span<const EvalPoly> digits, const KeySwitchKey& key, unsigned level,
-                                     std::size_t l, const std::uint64_t* plus, std::uint64_t* b,
-                                     std::uint64_t* a) const {
+                                     std::size_t l, std::size_t first, std::size_t count, const std::uint64_t* plus,
+                                     std::uint64_t* b, std::uint64_t* a) const {
   std::vector<const std::uint64_t*> x(digits.size());
-  for (std::size_t d = 0; d < digits.size(); ++d) x[d] = digits[d].limb(l);
-  multiply_limb(b, a, plus, x, key, *context_, key_limb(key, level, l));
+  for (std::size_t d = 0; d < digits.size(); ++d) x[d] = digits[d].limb(l) + first;
+  multiply_limb(b, a, plus == nullptr ? nullptr : plus + first, x, key, *context_, key_limb(key, level, l), first,
+                count);
 }
 
 void KeySwitcher::inner_product(std::span<const EvalPoly> digits, const KeySwitchKey& key, unsigned level,
@@ -193,7 +192,8 @@ void KeySwitcher::inner_product(std::span<const EvalPoly> digits, const KeySwitc
   const std::size_t n = extended.n();
   parallel_for(extended.size(), [&](std::size_t l) {
     Words sums(2 * n);
-    inner_product_limb(digits, key, level, l, plus == nullptr ? nullptr : plus->limb(l), sums.data(), sums.data() + n);
+    inner_product_limb(digits, key, level, l, 0, n, plus == nullptr ? nullptr : plus->limb(l), sums.data(),
+                       sums.data() + n);
     use(l, sums.data(), sums.data() + n);
   });
 }
@@ -203,7 +203,7 @@ KeySwitcher::Pair KeySwitcher::inner_product(std::span<const EvalPoly> digits, c
   const ring::BasisPtr& extended = context_->extended_basis(level);
   Pair result{EvalPoly::uninitialised(extended), EvalPoly::uninitialised(extended)};
   parallel_for(extended->size(), [&](std::size_t l) {
-    inner_product_limb(digits, key, level, l, nullptr, result.first.limb(l), result.second.limb(l));
+    inner_product_limb(digits, key, level, l, 0, extended->n(), nullptr, result.first.limb(l), result.second.limb(l));
   });
   return result;
 }
@@ -231,7 +231,7 @@ void KeySwitcher::switch_key(const EvalPoly& part, const KeySwitchKey& key, cons
         x[d] = own ? part.limb(l) : scratch.data() + (d * count + l - first) * n;
       }
       multiply_limb(sums, sums + n, plus == nullptr ? nullptr : plus->limb(l), x, key, *context_,
-                    key_limb(key, level, l));
+                    key_limb(key, level, l), 0, n);
       use(l, sums, sums + n);
     }
   });

@@ -26,9 +26,11 @@ class KeySwitcher {
   /// Called once for every limb of a sum, in any order and in parallel: limb l of Σ_d digit_d·b_d and of Σ_d
   /// digit_d·a_d, which it may overwrite.
   using UseSums = std::function<void(std::size_t l, std::uint64_t* b, std::uint64_t* a)>;
-  /// One limb of both sums, n words each. The first starts from `plus`, where that is not null.
+  /// Words [first, first + count) of a limb of both sums: all, or multiples of kUniformBlock. The first sum starts from
+  /// the limb `plus`, where that is not null.
   void inner_product_limb(std::span<const ring::EvalPoly> digits, const KeySwitchKey& key, unsigned level,
-                          std::size_t l, const std::uint64_t* plus, std::uint64_t* b, std::uint64_t* a) const;
+                          std::size_t l, std::size_t first, std::size_t count, const std::uint64_t* plus,
+                          std::uint64_t* b, std::uint64_t* a) const;
   /// For digits that serve several keys. `key` must be of this level or above and for its special limbs.
   /// The first sum starts from `plus`, of the extended basis, where that is not null.
   void inner_product(std::span<const ring::EvalPoly> digits, const KeySwitchKey& key, unsigned level,

@@ -77,7 +77,7 @@ KeySwitchKey make_switch_key(const Context& context, const EvalPoly& from, const
     Words product(n), scratch(packed ? 2 * n : 0);
     std::uint64_t* const a = packed ? scratch.data() : key.a[d].limb(l);
     std::uint64_t* const b = packed ? scratch.data() + n : key.b[d].limb(l);
-    sample_uniform_limb({a, n}, q, key.seed, d, l);
+    UniformWords(key.seed).make({a, n}, q, d, l);
     errors[d]->reduce(b, q);
     kernels.ntt_forward(b, n, basis->tables(l));
     kernels.mul(product.data(), a, to.limb(whole), n, q);
@@ -285,7 +285,7 @@ KeySwitchKey expand(const KeySwitchKey& key, const Context& context, unsigned le
     const ring::Modulus& q = basis->modulus(l);
     ring::kernels().unpack(expanded.b[d].limb(l), key.packed.get() + d * offsets.back() + offsets[own], q.bits(), n,
                            q.value());
-    sample_uniform_limb({expanded.a[d].limb(l), n}, q, key.seed, d, own);
+    UniformWords(key.seed).make({expanded.a[d].limb(l), n}, q, d, own);
   });
   return expanded;
 }

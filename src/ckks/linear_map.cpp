@@ -156,7 +156,13 @@ class Application {
     std::optional<WeightCoefficients> coefficients;
   };
 
-  /// All inner sums, limb by limb: the baby steps of a limb are used up while they are in a cache.
+  /// Words [first, first + count) of limb l.
+  struct Window {
+    std::size_t l, first, count;
+  };
+
+  /// All inner sums, window by window: the baby steps of one are used up while they are in a cache. Where weights are
+  /// yet to be encoded, that is a limb.
   void make_sums() {
     bool extended = false;
     sums_.resize(schedule_.groups.size());
@@ -165,9 +171,11 @@ class Application {
       extended |= schedule_.groups[g].extended;
     }
     hoisted_.resize(inputs_.size());
+    bodies_.resize(inputs_.size());
     for (const Factor& factor : schedule_.factors) {
       keys_of_factors_.push_back(factor.rotated() ? &evaluator_.rotation_key(keys_, factor.baby, level_) : nullptr);
-      if (factor.extended) extended_inputs_.insert(factor.input);
+      if (factor.extended && bodies_[factor.input].empty())
+        bodies_[factor.input] = body_times_p(*inputs_[factor.input]);
       Hoisted& hoisted = hoisted_[factor.input];
       if (factor.rotated() && hoisted.source == nullptr) hoisted = evaluator_.hoist(*inputs_[factor.input]);
     }
@@ -196,15 +204,32 @@ class Application {
         batch.coefficients.emplace(encoder_, schedule_, diagonals_, weight_scale_, level_, batch.ids);
       }
     }
-    parallel_for(extended ? context_.extended_basis(level_)->size() : level_ + 1, [&](std::size_t l) { sum_limb(l); });
+    const std::size_t limbs = extended ? context_.extended_basis(level_)->size() : level_ + 1, n = context_.n();
+    const std::size_t count = cached_ != nullptr && paired_ ? std::min(n, kUniformBlock) : n;
+    parallel_for(limbs * (n / count), [&](std::size_t task) {
+      sum_up({task / (n / count), task % (n / count) * count, count});
+    });
     hoisted_.clear();
+    bodies_.clear();
     batches_.clear();
   }
 
-  /// One limb of each weight, words_ words each: from the cache where it has them so, else in `scratch`.
-  std::vector<const std::uint64_t*> weights_of_limb(const Batch& batch, Words& scratch, std::size_t l) {
+  ring::EvalPoly body_times_p(const Ciphertext& input) const {
+    ring::EvalPoly body = ring::EvalPoly::uninitialised(context_.basis(level_));
+    parallel_for(level_ + 1, [&](std::size_t l) {
+      evaluator_.times_p(body.limb(l), input.parts[0].limb(l), level_, l, context_.n());
+    });
+    return body;
+  }
+
+  /// What a window multiplies with, the same number of words of each weight: from the cache where it has them so, else
+  /// in `scratch`.
+  std::vector<const std::uint64_t*> weights_of(const Window& window, const Batch& batch, Words& scratch) {
     const std::vector<std::uint32_t>& ids = batch.ids;
-    const std::size_t stride = words_ + kGap;
+    const std::size_t l = window.l, first = window.first >> log_run_;
+    const std::size_t count =
+        std::max<std::size_t>(window.count * words_ / (paired_ ? context_.n() : context_.slots()), 1);
+    const std::size_t stride = count + kGap;
     const auto needs_room = [&](std::uint32_t id) {
       return cached_ == nullptr || schedule_.weight_words[id] != words_;
     };
@@ -216,22 +241,25 @@ class Application {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (l > level_ && !schedule_.weight_special[ids[i]]) continue;
       if (needs_room(ids[i])) room[i] = std::exchange(next_room, next_room + stride);
-      const std::size_t own = schedule_.weight_words[ids[i]];
       // A shorter period at the end of its room, from where it is repeated without being overtaken.
-      if (cached_ == nullptr) out[i] = room[i] + words_ - own;
+      if (cached_ == nullptr) out[i] = room[i] + words_ - schedule_.weight_words[ids[i]];
       weights[i] = cached_ == nullptr ? out[i] : cached_->words(ids[i], l);
     }
     if (batch.coefficients) batch.coefficients->transform(out, context_.extended_basis(level_)->tables(l));
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      const std::size_t own = schedule_.weight_words[ids[i]];
-      if (weights[i] == nullptr || own == words_) continue;
-      std::uint64_t* const repeated = room[i];
-      const std::size_t run = words_ / own;
-      for (std::size_t w = 0; w < own; ++w) {
-        const std::uint64_t word = weights[i][w];
-        std::fill_n(repeated + w * run, run, word);
+      if (weights[i] == nullptr) continue;
+      const std::size_t repeats = words_ / schedule_.weight_words[ids[i]];
+      if (repeats == 1) {
+        weights[i] += first;
+        continue;
       }
-      weights[i] = repeated;
+      for (std::size_t w = 0; w < count;) {
+        const std::uint64_t word = weights[i][(first + w) / repeats];
+        const std::size_t run = std::min(repeats - (first + w) % repeats, count - w);
+        std::fill_n(room[i] + w, run, word);
+        w += run;
+      }
+      weights[i] = room[i];
     }
     return weights;
   }
@@ -239,16 +267,12 @@ class Application {
   /// Words of a run of a factor: of both halves, and of their mirror images where weights mirror themselves.
   std::size_t run_words() const { return (paired_ ? 2 : 4) * ring::kPackedRun; }
 
-  /// What this limb has of the factors, laid out for the products; `place` says where, in words.
-  void lay_out(std::span<const std::size_t> place, Words& packed, Words& scratch, std::size_t l) {
-    const std::size_t n = context_.n();
-    scratch.resize(std::max(scratch.size(), (4 + inputs_.size()) * n));
-    std::uint64_t* const halves[] = {scratch.data(), scratch.data() + n};
-    std::uint64_t* const sums = scratch.data() + 2 * n;
-    const auto body = [&](std::uint32_t input) { return scratch.data() + (4 + input) * n; };  // times P
-    for (const std::uint32_t i : extended_inputs_) {
-      if (l <= level_) evaluator_.times_p(body(i), inputs_[i]->parts[0].limb(l), level_, l);
-    }
+  /// What a window has of the factors, laid out for the products; `place` says where, in words.
+  void lay_out(const Window& window, std::span<const std::size_t> place, Words& packed, Words& scratch) {
+    const auto [l, first, count] = window;
+    scratch.resize(std::max(scratch.size(), 4 * count));
+    std::uint64_t* const halves[] = {scratch.data(), scratch.data() + count};
+    std::uint64_t* const sums = scratch.data() + 2 * count;
     for (std::size_t f = 0; f < schedule_.factors.size(); ++f) {
       const Factor& factor = schedule_.factors[f];
       if (!present(factor, l)) continue;
@@ -256,20 +280,21 @@ class Application {
       const std::uint64_t* source[] = {halves[0], halves[1]};
       if (factor.rotated()) {
         std::uint64_t* const in_place[] = {packed.data() + place[f], packed.data() + place[f] + ring::kPackedRun};
+        const std::uint64_t* const body = l <= level_ ? bodies_[factor.input].limb(l) : nullptr;
         evaluator_.rotate_extended_limb(paired_ ? in_place : halves, paired_ ? run_words() : ring::kPackedRun,
-                                        hoisted_[factor.input], factor.baby, *keys_of_factors_[f], l,
-                                        body(factor.input), sums);
+                                        hoisted_[factor.input], factor.baby, *keys_of_factors_[f], l, first, count,
+                                        body, sums);
         if (paired_) continue;
       } else if (factor.extended) {
-        source[0] = body(factor.input);
-        evaluator_.times_p(halves[1], input.parts[1].limb(l), level_, l);
+        source[0] = bodies_[factor.input].limb(l) + first;
+        evaluator_.times_p(halves[1], input.parts[1].limb(l) + first, level_, l, count);
       } else {
-        for (std::size_t h = 0; h < 2; ++h) source[h] = input.parts[h].limb(l);
+        for (std::size_t h = 0; h < 2; ++h) source[h] = input.parts[h].limb(l) + first;
       }
       if (paired_) {
-        ring::kernels().pack_halves(packed.data() + place[f], run_words(), source, 0, n);
+        ring::kernels().pack_halves(packed.data() + place[f], run_words(), source, 0, count);
       } else {
-        ring::kernels().pack_symmetric(packed.data() + place[f], run_words(), source, n, 0, n / 2);
+        ring::kernels().pack_symmetric(packed.data() + place[f], run_words(), source, count, 0, count / 2);
       }
     }
   }
@@ -277,31 +302,32 @@ class Application {
   /// P times an input is 0 modulo P.
   bool present(const Factor& factor, std::size_t l) const { return l <= level_ || factor.rotated(); }
 
-  void sum_limb(std::size_t l) {
+  void sum_up(const Window& window) {
     std::vector<std::size_t> place(schedule_.factors.size());
     std::size_t size = 0;
     for (std::size_t f = 0; f < schedule_.factors.size(); ++f) {
       place[f] = size;
-      if (present(schedule_.factors[f], l)) size += 2 * context_.n() + kGap;
+      if (present(schedule_.factors[f], window.l)) size += 2 * window.count + kGap;
     }
     Words packed = packed_pool_.take(), scratch = scratch_pool_.take();
     packed.resize(std::max(packed.size(), size));
-    lay_out(place, packed, scratch, l);
+    lay_out(window, place, packed, scratch);
     for (const Batch& batch : batches_) {
-      const auto weights = weights_of_limb(batch, scratch, l);
-      multiply(batch, place, packed.data(), weights, l);
+      const auto weights = weights_of(window, batch, scratch);
+      multiply(window, batch, place, packed.data(), weights);
     }
     packed_pool_.give(std::move(packed));
     scratch_pool_.give(std::move(scratch));
   }
 
-  /// One limb of a batch's sums.
-  void multiply(const Batch& batch, std::span<const std::size_t> place, const std::uint64_t* packed,
-                std::span<const std::uint64_t* const> weights, std::size_t l) {
+  /// A window of a batch's sums.
+  void multiply(const Window& window, const Batch& batch, std::span<const std::size_t> place,
+                const std::uint64_t* packed, std::span<const std::uint64_t* const> weights) {
     struct Operands {
       std::vector<const std::uint64_t*> packed, weight;
       std::vector<std::uint64_t*> out;
     };
+    const std::size_t l = window.l;
     std::vector<Operands> operands;
     for (const Tile& tile : batch.tiles) {
       const std::vector<std::uint32_t>& factors = tile.of.factors;
@@ -310,7 +336,7 @@ class Application {
       Operands& of = operands.emplace_back();
       for (const Group& group : tile.of.groups) {
         InnerSum& sum = sums_[static_cast<std::size_t>(&group - schedule_.groups.data())];
-        for (const int half : {0, 1}) of.out.push_back(sum.limb(extended, half, l));
+        for (const int half : {0, 1}) of.out.push_back(sum.limb(extended, half, l) + window.first);
       }
       for (std::size_t i = 0; i < tile.weights.size(); ++i) {
         const std::uint32_t factor = factors[i % factors.size()];
@@ -319,7 +345,7 @@ class Application {
         if (i < factors.size()) of.packed.push_back(packed + place[factor]);
       }
     }
-    const std::size_t n = context_.n(), step = run_words(), all_runs = 2 * n / step;
+    const std::size_t step = run_words(), all_runs = 2 * window.count / step;
     const std::size_t block = std::clamp<std::size_t>(kPackedWords / (schedule_.factors.size() * step), 1, all_runs);
     const ring::Modulus& q = context_.extended_basis(level_)->modulus(l);
     for (std::size_t run = 0; run < all_runs; run += block) {
@@ -332,7 +358,7 @@ class Application {
                                      of.packed.size(), log_run_, first, count, q);
         } else {
           ring::kernels().dot_symmetric(of.out.data(), of.packed.data(), step, of.weight.data(), of.packed.size(),
-                                        log_run_, n, first, count, q);
+                                        log_run_, context_.n(), first, count, q);
         }
         for (const std::uint64_t*& at : of.packed) at += runs * step;
         // A share of what the next block reads.
@@ -424,8 +450,8 @@ class Application {
   std::size_t words_;  // of a weight in a limb; each stands for 2^log_run_
   unsigned log_run_;
   std::vector<const KeySwitchKey*> keys_of_factors_;  // null where nothing is rotated
-  std::set<std::uint32_t> extended_inputs_;
-  std::vector<Hoisted> hoisted_;  // by input
+  std::vector<Hoisted> hoisted_;                      // by input
+  std::vector<ring::EvalPoly> bodies_;                // by input: P times the first part
   std::vector<Batch> batches_;
   std::vector<InnerSum> sums_;  // by group
   Words zeros_;                 // a weight that isn't there

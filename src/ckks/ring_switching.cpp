@@ -70,13 +70,13 @@ void split_into(EvalPoly& even, EvalPoly* shifted_odd, const EvalPoly& a, const 
     Words words(half);
     const std::uint64_t half_of_one = q.inverse(2);
     for (std::size_t i = 0; i < half; ++i) words[i] = q.mul(q.add(in[2 * i], in[2 * i + 1]), half_of_one);
-    ring::kernels().permute(even.limb(l), ring::kPackedRun, words.data(), index.data(), half);
+    ring::kernels().permute(even.limb(l), ring::kPackedRun, words.data(), 0, index.data(), half);
     if (shifted_odd == nullptr) return;
     const Words x = points(tables);
     for (std::size_t i = 0; i < half; ++i) {
       words[i] = q.mul(q.mul(q.sub(in[2 * i], in[2 * i + 1]), half_of_one), x[i]);
     }
-    ring::kernels().permute(shifted_odd->limb(l), ring::kPackedRun, words.data(), index.data(), half);
+    ring::kernels().permute(shifted_odd->limb(l), ring::kPackedRun, words.data(), 0, index.data(), half);
   });
 }
 

@@ -81,53 +81,39 @@ void SmallCoefficients::reduce(std::uint64_t* out, const ring::Modulus& q) const
   }
 }
 
-UniformWords::UniformWords(const Seed& seed, std::uint64_t stream, std::size_t limb, const ring::Modulus& q)
-    : stream_(seed, (stream << 16) + limb), q_(q.value()), bits_(q.bits()) {}
-
-void UniformWords::next(std::span<std::uint64_t> out) {
-  constexpr std::size_t kMost = 2048;  // words made at a time
-  std::array<std::uint8_t, kMost * ring::kMaxPrimeBits / 8> stream;
-  alignas(64) std::array<std::uint64_t, kMost> words;
-  while (!out.empty()) {
-    if (!spare_.empty()) {
-      const std::size_t count = std::min(spare_.size(), out.size());
-      std::copy_n(spare_.begin(), count, out.begin());
-      spare_.erase(spare_.begin(), spare_.begin() + static_cast<std::ptrdiff_t>(count));
-      out = out.subspan(count);
-      continue;
-    }
-    const std::size_t count = std::min((out.size() + 15) / 16 * 16, kMost);
-    const std::span key_stream = std::span(stream).first(packed_size(count, bits_));
-    stream_.fill(key_stream);
-    const bool fits = count <= out.size() && reinterpret_cast<std::uintptr_t>(out.data()) % 64 == 0;
-    std::uint64_t* const to = fits ? out.data() : words.data();
-    std::size_t kept = count;
-    if (!ring::kernels().unpack(to, key_stream.data(), bits_, count, q_)) {
-      kept = 0;
+void UniformWords::make(std::span<std::uint64_t> out, const ring::Modulus& q, std::uint64_t stream, std::size_t limb,
+                        std::size_t first) {
+  std::array<std::uint8_t, kUniformBlock * ring::kMaxPrimeBits / 8> bytes;
+  alignas(64) std::array<std::uint64_t, kUniformBlock> more;
+  for (std::size_t block = first / kUniformBlock; !out.empty(); ++block) {
+    stream_.seek((stream << 32) + (limb << 16) + block);
+    const auto draw = [&](std::uint64_t* to, std::size_t count) {  // a multiple of 16; returns how many are below q
+      const auto key_stream = std::span(bytes).first(packed_size(count, q.bits()));
+      stream_.fill(key_stream);
+      if (ring::kernels().unpack(to, key_stream.data(), q.bits(), count, q.value())) return count;
+      std::size_t kept = 0;
       for (std::size_t i = 0; i < count; ++i) {
         const std::uint64_t word = to[i];
         to[kept] = word;
-        kept += word < q_ ? 1 : 0;
+        kept += word < q.value() ? 1 : 0;
       }
+      return kept;
+    };
+    const std::size_t size = std::min(out.size(), kUniformBlock);
+    std::size_t made = draw(out.data(), size);
+    while (made < size) {
+      const std::size_t spare = draw(more.data(), (size - made + 15) / 16 * 16), taken = std::min(spare, size - made);
+      std::copy_n(more.begin(), taken, out.begin() + static_cast<std::ptrdiff_t>(made));
+      made += taken;
     }
-    const std::size_t wanted = std::min(kept, out.size());
-    if (!fits) {
-      std::copy_n(to, wanted, out.data());
-      spare_.assign(to + wanted, to + kept);
-    }
-    out = out.subspan(wanted);
+    out = out.subspan(size);
   }
-}
-
-void sample_uniform_limb(std::span<std::uint64_t> out, const ring::Modulus& q, const Seed& seed, std::uint64_t stream,
-                         std::size_t limb) {
-  UniformWords(seed, stream, limb, q).next(out);
 }
 
 ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream) {
   ring::EvalPoly poly = ring::EvalPoly::uninitialised(std::move(basis));
   parallel_for(poly.limbs(), [&](std::size_t l) {
-    sample_uniform_limb({poly.limb(l), poly.n()}, poly.basis()->modulus(l), seed, stream, l);
+    UniformWords(seed).make({poly.limb(l), poly.n()}, poly.basis()->modulus(l), stream, l);
   });
   return poly;
 }

@@ -33,8 +33,10 @@ class Prng {
 /// The same bytes for seeds that are no secret, as fast as the machine makes them; nothing is wiped.
 class KeyStream {
  public:
-  KeyStream(const Seed& seed, std::uint64_t stream);
+  explicit KeyStream(const Seed& seed, std::uint64_t stream = 0);
   ~KeyStream();
+  /// Goes on with the start of another stream.
+  void seek(std::uint64_t stream);
   void fill(std::span<std::uint8_t> out);
 
  private:
@@ -42,27 +44,26 @@ class KeyStream {
   std::unique_ptr<State> state_;
 };
 
-/// One limb of a uniform polynomial, a piece at a time: the key stream of (seed, (stream << 16) + limb), cut into words
-/// of as many bits as the prime has, lowest first, without those that are not below the prime.
+/// Words of a uniform polynomial that come from a key stream of their own.
+inline constexpr std::size_t kUniformBlock = 2048;
+
+/// Uniform polynomials from a seed, any part of them: block b of limb l of polynomial `stream` is the key stream of
+/// (seed, (stream << 32) + (l << 16) + b), cut into words of as many bits as the prime has, lowest first, without those
+/// that are not below the prime.
 class UniformWords {
  public:
-  UniformWords(const Seed& seed, std::uint64_t stream, std::size_t limb, const ring::Modulus& q);
-  /// The next words: a multiple of 16, 64-byte aligned.
-  void next(std::span<std::uint64_t> out);
+  explicit UniformWords(const Seed& seed) : stream_(seed) {}
+  /// The words of a limb from `first` on, a multiple of kUniformBlock: as many blocks, the last of which may be cut
+  /// short at a multiple of 16. `out` is 64-byte aligned, `q` the limb's prime.
+  void make(std::span<std::uint64_t> out, const ring::Modulus& q, std::uint64_t stream, std::size_t limb,
+            std::size_t first = 0);
 
  private:
   KeyStream stream_;
-  std::uint64_t q_;
-  unsigned bits_;
-  std::vector<std::uint64_t> spare_;  // made but not handed out yet
 };
 
-/// Uniform in [0, q) for every limb by rejection, directly in the evaluation domain; limb i uses stream
-/// (stream << 16) + i, so that limbs expand in parallel and a truncated basis gives a prefix.
+/// Uniform in [0, q) for every limb, directly in the evaluation domain (UniformWords): a truncated basis gives a prefix.
 ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream = 0);
-/// One limb of the above: limb i of sample_uniform(…, seed, stream), `q` being its prime.
-void sample_uniform_limb(std::span<std::uint64_t> out, const ring::Modulus& q, const Seed& seed, std::uint64_t stream,
-                         std::size_t limb);
 
 /// Coefficients of a small polynomial, before they are reduced by any prime. Wiped on destruction.
 class SmallCoefficients {

@@ -17,7 +17,7 @@ namespace blindsight::ckks {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> kMagic{'B', 'L', 'S', 'I', 'G', 'H', 'T', 0};
-constexpr std::uint16_t kVersion = 7;
+constexpr std::uint16_t kVersion = 8;
 // Magic, version, kind, a zero byte, fingerprint, payload length.
 constexpr std::size_t kHeaderBytes = 8 + 2 + 1 + 1 + 32 + 8;
 constexpr std::size_t kTrailerBytes = 16;

@@ -8,6 +8,7 @@
 
 #include "blindsight/ckks/map_schedule.h"
 #include "blindsight/ckks/map_weights.h"
+#include "blindsight/ckks/sampling.h"
 #include "blindsight/compiler/work.h"
 
 namespace blindsight::compiler {
@@ -59,7 +60,7 @@ class MapWork {
     return transforms;
   }
 
-  /// Baby steps, weights and products: one loop over the limbs.
+  /// Baby steps, weights and products: one loop over the limbs, or over parts of them.
   void sums() {
     std::map<std::uint32_t, bool> inputs;  // of extended sums, and whether they are rotated
     bool extended = false;
@@ -86,11 +87,12 @@ class MapWork {
       work += factor.rotated() ? total(at_.baby()) : Work{.passes = real(at_.limbs() * at_.n())};
     }
     for (const auto& [input, rotated] : inputs) {
-      work.passes += real(at_.limbs() * at_.n());  // P times the body
+      phases_.push_back(loop({.passes = real(at_.limbs() * at_.n())}, at_.limbs()));  // P times the body
       if (rotated) append(phases_, at_.decompose());
     }
     if (!cached_) work += encode_all();
-    phases_.push_back(loop(work, extended ? at_.extended() : at_.limbs()));
+    const std::size_t windows = cached_ && paired_ ? std::max<std::size_t>(at_.n() / ckks::kUniformBlock, 1) : 1;
+    phases_.push_back(loop(work, windows * (extended ? at_.extended() : at_.limbs())));
   }
 
   /// Weights of several groups are written at a time, one that they share once.

@@ -96,7 +96,7 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   // Digits of the inputs, then one polynomial's; all inner sums; a part of the total; keys.
   const std::size_t polys =
       std::max(inputs.size() * digits, digits + 2 * step_keys * digits + 1) + 2 * schedule.groups.size();
-  const std::size_t with_rotations = map.plan.paired != 0 ? 2 * map.plan.inputs : 0;
+  const std::size_t with_rotations = map.plan.paired != 0 ? 2 * map.plan.inputs : 0, bodies = inputs.size();
   // Of every thread: a limb of all baby steps, and of weights encoded as they are used. And the coefficients of those.
   const auto threads = static_cast<std::size_t>(thread_count());
   std::size_t most = 0, all = 0;
@@ -107,7 +107,7 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
     all += terms;
   }
   constexpr std::size_t kScratchLimbs = 5, kCoefficient = 4;
-  return polys * poly_bytes(context, extended) + with_rotations * poly_bytes(context, op.level + 1) +
+  return polys * poly_bytes(context, extended) + (with_rotations + bodies) * poly_bytes(context, op.level + 1) +
          threads * (limb_bytes(context) * (2 * schedule.factors.size() + kScratchLimbs) +
                     most * schedule.most_words * sizeof(std::uint64_t)) +
          all * schedule.most_words * kCoefficient;

@@ -120,7 +120,7 @@ class Bench {
     const auto index = context_.automorphism_index(context_.rotation_element(1));
     std::size_t l = 1;
     for (; (l + 1) * n_ <= far_.size(); ++l) {
-      ring::kernels().permute(limb(l), ring::kPackedRun, limb(0), index.data(), n_);
+      ring::kernels().permute(limb(l), ring::kPackedRun, limb(0), 0, index.data(), n_);
       ring::kernels().mul_scalar(limb(l), limb(l), 12345, n_, q());
       ring::kernels().add(limb(l), limb(l), limb(0), n_, q());
     }
@@ -154,8 +154,8 @@ class Bench {
   /// From a seed.
   void draw(std::size_t repetitions) {
     Words out(2 * kNearWords);
-    ckks::UniformWords words(ckks::Seed{}, 0, 0, q());
-    for (std::size_t i = 0; i < repetitions; ++i) words.next(out);
+    ckks::UniformWords words(ckks::Seed{});
+    for (std::size_t i = 0; i < repetitions; ++i) words.make(out, q(), 0, 0);
   }
 
   void embed() {

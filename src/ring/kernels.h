@@ -59,11 +59,12 @@ struct Kernels {
   /// Words of [0, from) read as integers in [-from/2, from/2], reduced mod `to`.
   void (*switch_modulus)(std::uint64_t* out, const std::uint64_t* a, std::size_t n, const Modulus& from,
                          const Modulus& to);
-  /// out[i] = a[index[i]], for an index of automorphism_index: aligned runs of 16 come from aligned runs of 16, and so
-  /// do their halves and quarters. Each run of 16 is written `stride` words after the one before it.
-  void (*permute)(std::uint64_t* out, std::size_t stride, const std::uint64_t* a, const std::uint32_t* index,
-                  std::size_t n);
-  /// acc[i] += a[index[i]], likewise.
+  /// out[i] = a[index[i] − origin], for an index of automorphism_index, or an aligned part of it of a power of two
+  /// words: they come from an aligned part of that size, here from `origin` on. Each run of 16 is written `stride` words
+  /// after the one before it.
+  void (*permute)(std::uint64_t* out, std::size_t stride, const std::uint64_t* a, std::size_t origin,
+                  const std::uint32_t* index, std::size_t n);
+  /// acc[i] += a[index[i]], the index being whole.
   void (*add_permuted)(std::uint64_t* acc, const std::uint64_t* a, const std::uint32_t* index, std::size_t n,
                        const Modulus& q);
 

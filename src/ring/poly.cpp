@@ -162,7 +162,7 @@ EvalPoly automorphism(const EvalPoly& a, std::span<const std::uint32_t> index) {
   if (a.empty() || index.size() != a.n()) throw InvalidArgument("automorphism index of another ring degree");
   EvalPoly out = EvalPoly::uninitialised(a.basis());
   parallel_for(a.limbs(),
-               [&](std::size_t i) { kernels().permute(out.limb(i), kPackedRun, a.limb(i), index.data(), a.n()); });
+               [&](std::size_t i) { kernels().permute(out.limb(i), kPackedRun, a.limb(i), 0, index.data(), a.n()); });
   return out;
 }
 

@@ -70,9 +70,11 @@ TEST(Prng, FreshSeedsDiffer) {
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(seeds.insert(random_seed()).second);
 }
 
-/// The words of a limb, straight from the definition.
-std::vector<std::uint64_t> defined(const ring::Modulus& q, std::size_t n, std::uint64_t stream, std::size_t limb) {
-  Prng prng(counting_seed(), (stream << 16) + limb);
+/// The words of a block of a limb, straight from the definition.
+std::vector<std::uint64_t> defined(const ring::Modulus& q, std::uint64_t stream, std::uint64_t limb,
+                                   std::uint64_t block) {
+  constexpr std::size_t n = kUniformBlock;
+  Prng prng(counting_seed(), (stream << 32) + (limb << 16) + block);
   Bytes key_stream(4 * n * q.bits() / 8);
   prng.fill(key_stream);
   std::vector<std::uint64_t> words;
@@ -87,22 +89,26 @@ std::vector<std::uint64_t> defined(const ring::Modulus& q, std::size_t n, std::u
 }
 
 TEST(Sampling, UniformWordsAreTheKeyStreamsHoweverTheyAreTaken) {
-  std::mt19937_64 random(1);
   // The second prime drops nearly half of all words, the third a few.
   for (const std::uint64_t prime : {1125899906842597ull, 33554467ull, 1099510054913ull, 65537ull}) {
     const ring::Modulus q(prime);
-    constexpr std::size_t kN = 8192;
-    const auto expected = defined(q, kN, 5, 2);
-    ring::AlignedVector<std::uint64_t> whole(kN), pieces(kN);
-    sample_uniform_limb(whole, q, counting_seed(), 5, 2);
-    UniformWords words(counting_seed(), 5, 2, q);
-    for (std::size_t at = 0; at < kN;) {
-      const std::size_t count = std::min<std::size_t>(16 * (1 + random() % 200), kN - at);
-      words.next(std::span(pieces).subspan(at, count));
-      at += count;
+    constexpr std::size_t kBlocks = 4;
+    ring::AlignedVector<std::uint64_t> whole(kBlocks * kUniformBlock), piece(2 * kUniformBlock);
+    UniformWords words(counting_seed());
+    words.make(whole, q, 5, 2);
+    for (std::size_t b = 0; b < kBlocks; ++b) {
+      const auto expected = defined(q, 5, 2, b);
+      ASSERT_TRUE(std::equal(whole.begin() + static_cast<std::ptrdiff_t>(b * kUniformBlock),
+                             whole.begin() + static_cast<std::ptrdiff_t>((b + 1) * kUniformBlock), expected.begin()))
+          << prime;
     }
-    ASSERT_TRUE(std::equal(expected.begin(), expected.end(), whole.begin())) << prime;
-    ASSERT_TRUE(std::equal(expected.begin(), expected.end(), pieces.begin())) << prime;
+    for (const auto& [first, count] : {std::pair{2, 2}, {0, 1}, {1, 2}, {3, 1}}) {
+      const auto part = std::span(piece).first(static_cast<std::size_t>(count) * kUniformBlock - 32);
+      words.make(part, q, 5, 2, static_cast<std::size_t>(first) * kUniformBlock);
+      ASSERT_TRUE(std::equal(part.begin(), part.end(),
+                             whole.begin() + static_cast<std::ptrdiff_t>(first * static_cast<int>(kUniformBlock))))
+          << prime << " " << first;
+    }
   }
 }
 

@@ -60,10 +60,10 @@ inline const Kernels& counting_kernels() {
       counts.passes += n;
       counted().switch_modulus(o, a, n, from, to);
     };
-    k.permute = [](std::uint64_t* o, std::size_t stride, const std::uint64_t* a, const std::uint32_t* index,
-                   std::size_t n) {
+    k.permute = [](std::uint64_t* o, std::size_t stride, const std::uint64_t* a, std::size_t origin,
+                   const std::uint32_t* index, std::size_t n) {
       counts.passes += n;
-      counted().permute(o, stride, a, index, n);
+      counted().permute(o, stride, a, origin, index, n);
     };
     k.add_permuted = [](std::uint64_t* acc, const std::uint64_t* a, const std::uint32_t* index, std::size_t n,
                         const Modulus& q) {

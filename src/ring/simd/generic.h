@@ -441,21 +441,21 @@ void switch_modulus(uint64_t* out, const uint64_t* a, size_t n, const Modulus& f
 }
 
 template <typename P>
-inline typename P::W permuted(const uint64_t* a, const uint32_t* index, size_t i) {
-  return P::pick(a + (index[i] & ~static_cast<uint32_t>(P::kLanes - 1)), index + i);
+inline typename P::W permuted(const uint64_t* a, size_t origin, const uint32_t* index, size_t i) {
+  return P::pick(a + ((index[i] & ~static_cast<uint32_t>(P::kLanes - 1)) - origin), index + i);
 }
 
 template <typename P>
-void permute(uint64_t* out, size_t stride, const uint64_t* a, const uint32_t* index, size_t n) {
+void permute(uint64_t* out, size_t stride, const uint64_t* a, size_t origin, const uint32_t* index, size_t n) {
   for (size_t run = 0; run < n; run += kPackedRun, out += stride)
-    for (size_t v = 0; v < kPackedRun; v += P::kLanes) P::store(out + v, permuted<P>(a, index, run + v));
+    for (size_t v = 0; v < kPackedRun; v += P::kLanes) P::store(out + v, permuted<P>(a, origin, index, run + v));
 }
 
 template <typename P>
 void add_permuted(uint64_t* acc, const uint64_t* a, const uint32_t* index, size_t n, const Modulus& modulus) {
   const auto q = P::set(simd::constants_of(modulus).q);
   for (size_t i = 0; i < n; i += P::kLanes)
-    P::store(acc + i, P::subtract_if(P::add(P::load(acc + i), permuted<P>(a, index, i)), q));
+    P::store(acc + i, P::subtract_if(P::add(P::load(acc + i), permuted<P>(a, 0, index, i)), q));
 }
 
 template <typename P>
