@@ -62,7 +62,7 @@ class UniformWords {
   KeyStream stream_;
 };
 
-/// Uniform in [0, q) for every limb, directly in the evaluation domain (UniformWords): a truncated basis gives a prefix.
+/// Uniform in [0, q) for every limb (UniformWords), in the evaluation domain: a truncated basis gives a prefix.
 ring::EvalPoly sample_uniform(ring::BasisPtr basis, const Seed& seed, std::uint64_t stream = 0);
 
 /// Coefficients of a small polynomial, before they are reduced by any prime. Wiped on destruction.

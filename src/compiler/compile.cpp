@@ -13,6 +13,7 @@
 #include "blindsight/ckks/serialise.h"
 #include "blindsight/compiler/calibrate.h"
 #include "blindsight/compiler/cost.h"
+#include "blindsight/compiler/digits.h"
 #include "blindsight/compiler/floor.h"
 #include "blindsight/compiler/grid.h"
 #include "blindsight/compiler/lowering.h"
@@ -257,7 +258,7 @@ Report report_of(const nn::QuadraticNetwork& network, const Program& program, co
         {ring->log_n(), ring->max_level(), ring->log_q() + ring->log_p(), ckks::max_log_qp(ring->log_n())});
   }
   report.q_bits = choice.scales.q_bits;
-  report.p_bits = choice.scales.p_bits;
+  report.p_bits.assign(program.parameters.p.size(), choice.scales.p_bits[0]);
   report.key_switches = count_key_switches(program);
   for (const ckks::KeyRequest* keys = &program.keys; keys != nullptr;
        keys = keys->smaller.empty() ? nullptr : &keys->smaller.front()) {
@@ -472,6 +473,7 @@ Compiled compile(const nn::QuadraticNetwork& network, const Options& options) {
   const std::size_t period = std::size_t{1} << best->lowered.log_period;
   Compiled out;
   out.program = Assembler(network, std::move(best->lowered), best->choice.scales, best->log_n).run();
+  choose_digits(out.program, options.evaluation_key_budget, best->log_n < kEncodeOnTheFly);
   out.program.output_bound = plausible;
   out.report = report_of(network, out.program, best->choice, period, options);
   return out;

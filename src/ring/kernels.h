@@ -60,8 +60,8 @@ struct Kernels {
   void (*switch_modulus)(std::uint64_t* out, const std::uint64_t* a, std::size_t n, const Modulus& from,
                          const Modulus& to);
   /// out[i] = a[index[i] − origin], for an index of automorphism_index, or an aligned part of it of a power of two
-  /// words: they come from an aligned part of that size, here from `origin` on. Each run of 16 is written `stride` words
-  /// after the one before it.
+  /// words: they come from an aligned part of that size, here from `origin` on. Each run of 16 is written `stride`
+  /// words after the one before it.
   void (*permute)(std::uint64_t* out, std::size_t stride, const std::uint64_t* a, std::size_t origin,
                   const std::uint32_t* index, std::size_t n);
   /// acc[i] += a[index[i]], the index being whole.

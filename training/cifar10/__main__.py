@@ -20,8 +20,8 @@ def add_arguments(parser):
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--decay", type=int, metavar="EPOCHS", help="let the learning rate fall to zero over so many "
                         "epochs, from the last checkpoint on, which itself is left as it is")
-    parser.add_argument("--from", type=Path, dest="start", metavar="CHECKPOINT", help="the checkpoint that --decay begins "
-                        "from, by default that of the run; where its learning rate is zero, it rises again")
+    parser.add_argument("--from", type=Path, dest="start", metavar="CHECKPOINT", help="what --decay begins from, by "
+                        "default the run's own; where its learning rate is zero, it rises again")
     parser.add_argument("--top", type=float, help="where the fall begins, as a part of the full learning rate")
 
 

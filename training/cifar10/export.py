@@ -9,6 +9,7 @@ from .corrupt import corrupted
 from .train import pixels
 
 CORRUPTED_IMAGES = 10000
+LEFT_OUT = 1000  # one image in so many may go beyond the range: those of quadratic networks can overflow
 
 
 def hardware(device):
@@ -20,14 +21,16 @@ def hardware(device):
 
 def provenance(trainer, seed, trained_on):
     decayed = trainer.schedule.decayed() // trainer.steps
-    return (f"training/cifar10, seed {seed}, {trainer.epoch} epochs of {trained_on}, the last {decayed} at a falling "
-            f"learning rate, {trainer.recipe.teacher} as teacher, PyTorch {torch.__version__} on "
+    begun = f"from {trainer.recipe.start}, " if trainer.recipe.start else ""
+    return (f"training/cifar10, {begun}seed {seed}, {trainer.epoch} epochs of {trained_on}, the last {decayed} at a "
+            f"falling learning rate, {trainer.recipe.teacher} as teacher, PyTorch {torch.__version__} on "
             f"{hardware(trainer.device)}, {trainer.seconds / 60:.0f} min")
 
 
 def extents(shipped, training, dataset):
-    """Largest magnitudes over the images trained on, and over corrupted ones."""
+    """Largest magnitudes over the images trained on but the wildest, and over corrupted ones."""
     torch.manual_seed(0)
     images = torch.from_numpy(training.images.copy())
     chosen = images[torch.randperm(len(images))[:CORRUPTED_IMAGES]]
-    return ranges(shipped, images, dataset), ranges(shipped, corrupted(pixels(chosen)), dataset)
+    usual = ranges(shipped, images, dataset, len(images) // LEFT_OUT)
+    return usual, ranges(shipped, corrupted(pixels(chosen)), dataset)

@@ -20,12 +20,18 @@ def orthogonalised(matrix):
 
 
 class Muon(torch.optim.Optimizer):
-    """Groups with `turns` set are weights that a batch norm follows: their length says nothing, so a step leaves rows at
-    length one on average, and the learning rate is about the angle by which it turns them. The others: SGD with
-    Nesterov momentum and weight decay."""
+    """In groups with `turns` set the learning rate is about the angle by which a step turns the weights. Where they are
+    `renewed` too, a batch norm follows: their length says nothing, and rows stay at length one on average. The other
+    groups: SGD with Nesterov momentum and weight decay."""
 
     def __init__(self, groups, momentum):
-        super().__init__(groups, {"momentum": momentum, "weight_decay": 0.0, "turns": False})
+        super().__init__(groups, {"momentum": momentum, "weight_decay": 0.0, "turns": False,
+                                  "renewed": True})
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("renewed", True)  # what checkpoints before it meant
 
     @torch.no_grad()
     def step(self):
@@ -39,6 +45,7 @@ class Muon(torch.optim.Optimizer):
         momentum.mul_(group["momentum"]).add_(gradient)
         gradient.add_(momentum, alpha=group["momentum"])
         if group["turns"]:
-            p.mul_(len(p)**0.5 / p.norm())
-            gradient = orthogonalised(gradient.reshape(len(p), -1)).view_as(p)
+            if group["renewed"]:
+                p.mul_(len(p)**0.5 / p.norm())
+            gradient = orthogonalised(gradient.reshape(len(p), -1)).view_as(p) * (p.norm() / len(p)**0.5)
         p.add_(gradient, alpha=-group["lr"])

@@ -13,31 +13,31 @@ RESIDUAL_SHIFT = 0.7  # of a layer that ends a block: what is added brings a mea
 
 
 class Square(torch.autograd.Function):
-    """a·u² + c with u = z + shift, channels innermost, u being cut off at ±BOUND.
+    """a·u² + c with u = z + shift, channels innermost, u being cut off at ±limit.
 
     z is N×H×W×C, shift H×W×C, a and c are C. The derivative passes the cut as if there were none, and pulls what lies
-    beyond it back: the gradient of a Huber penalty, `pull` times.
+    beyond ±BOUND back: the gradient of a Huber penalty, `pull` times.
     """
 
     @staticmethod
-    def forward(context, z, shift, a, c, pull):
+    def forward(context, z, shift, a, c, limit, pull):
         u = z + shift
         context.save_for_backward(u, a)
-        context.pull = pull
-        cut = u.clamp(-BOUND, BOUND)
+        context.limit, context.pull = limit, pull
+        cut = u.clamp(-limit, limit)
         return cut.square_().mul_(a).add_(c)
 
     @staticmethod
     def backward(context, gradient):
         u, a = context.saved_tensors
         gradient = gradient.contiguous()
-        cut = u.clamp(-BOUND, BOUND)
+        cut = u.clamp(-context.limit, context.limit)
         scaled = gradient * cut
-        of_u = (u - cut).clamp_(-1, 1).mul_(context.pull).addcmul_(scaled, 2 * a)
+        of_u = (u - u.clamp(-BOUND, BOUND)).clamp_(-1, 1).mul_(context.pull).addcmul_(scaled, 2 * a)
         positions = gradient.shape[1] * gradient.shape[2]
         of_a = scaled.mul_(cut).view(len(u), -1).sum(0).view(positions, -1).sum(0)
         of_c = gradient.view(len(u), -1).sum(0).view(positions, -1).sum(0)
-        return of_u, of_u.sum(0), of_a, of_c, None
+        return of_u, of_u.sum(0), of_a, of_c, None, None
 
 
 class Layer(nn.Module):
@@ -56,13 +56,15 @@ class Layer(nn.Module):
         self.shift = nn.Parameter(torch.full((side, side, outputs), shift))
         self.a = nn.Parameter(torch.full((outputs,), SQUARE_WEIGHT))
         self.c = nn.Parameter(torch.full((outputs,), -SQUARE_WEIGHT * (1 + SHIFT**2)))
-        self.pull = 0.0
+        self.limit, self.pull = BOUND, 0.0
         self.u = None
 
     @torch.no_grad()
     def fold(self):
-        """Moves the batch norm into the convolution. Its mean becomes a bias, so that the shift stays small: the compiler
-        measures it by what the convolution gives."""
+        """Moves the batch norm, if there still is one, into the convolution. Its mean becomes a bias, so that the shift
+        stays small: the compiler measures it by what the convolution gives."""
+        if isinstance(self.norm, nn.Identity):
+            return
         scale = (self.norm.running_var + self.norm.eps).rsqrt()
         self.conv.weight.mul_(scale.view(-1, 1, 1, 1))
         self.conv.bias = nn.Parameter(-self.norm.running_mean * scale)
@@ -74,7 +76,7 @@ class Layer(nn.Module):
             z = z + added
         if self.training:
             z = z.float().permute(0, 2, 3, 1)
-            return Square.apply(z, self.shift, self.a, self.c, self.pull / len(z)).permute(0, 3, 1, 2)
+            return Square.apply(z, self.shift, self.a, self.c, self.limit, self.pull / len(z)).permute(0, 3, 1, 2)
         self.u = z + self.shift.permute(2, 0, 1)
         return self.a.view(-1, 1, 1) * (self.u * self.u) + self.c.view(-1, 1, 1)
 
@@ -96,6 +98,8 @@ class Shortcut(nn.Module):
 
     @torch.no_grad()
     def fold(self):
+        if isinstance(self.norm, nn.Identity):
+            return
         scale = (self.norm.running_var + self.norm.eps).rsqrt()
         self.conv.weight.mul_(scale.view(-1, 1, 1, 1))
         self.conv.bias = nn.Parameter(-self.norm.running_mean * scale)
@@ -131,10 +135,11 @@ class Network(nn.Module):
         """The largest magnitude before a square, over the last batch."""
         return max(u.abs().max().item() for u in self.entering_squares())
 
-    def set_pull(self, pull):
-        """While training, every value of an image costs `pull` times the Huber function of what lies beyond BOUND."""
+    def set_bounds(self, limit, pull):
+        """While training, values are cut off at `limit`, and every value of an image costs `pull` times the Huber
+        function of what lies beyond BOUND."""
         for layer in self.layers():
-            layer.pull = pull
+            layer.limit, layer.pull = limit, pull
 
     def folded(self):
         shipped = copy.deepcopy(self).eval()

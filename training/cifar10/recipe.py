@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from cnn.network import BOUND
+
 from .network import FastNet, ResNet
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Muon for the convolutions, SGD with Nesterov momentum for the rest; weight decay on the dense layer's weights alone.
+    """Muon for the convolutions, SGD with Nesterov momentum for the rest; weight decay for the dense layer alone.
 
     The learning rates rise for `warm_up` epochs, stay, and fall to zero over the last `decay` of `epochs`, or
     whenever the command line says so.
@@ -17,21 +19,25 @@ class Recipe:
     sizes: tuple
     epochs: int = 200
     decay: int = 40
-    warm_up: int = 1
+    warm_up: float = 1
     turn: float = 0.05  # learning rate of convolutions: by how much a step turns them
     learning_rate: float = 0.1  # of the rest
     weight_decay: float = 5e-4
     batch: int = 256
     margin: int = 4  # pixels by which images are shifted at most
+    limit: float = BOUND  # beyond which values are cut off while training
     pull: float = 0.05  # weight of the penalty on values that leave the bounds
     smoothing: float = 0.05
     teacher: str = "models/resnet20-relu-lowmem.onnx"  # in the folder of the data sets
     distillation: float = 0.7  # weight of the teacher's answer, the label having the rest
     temperature: float = 3.0
+    mixed: bool = False  # pairs of images are blended
+    start: str = ""  # a pretrained network there, for the weights to begin with
     dataset: str = "cifar-10"
 
 
 RECIPES = {
     "fast-cifar10": Recipe(FastNet, (64, 256, 2, 1)),
-    "resnet20-cifar10": Recipe(ResNet, (16, 3)),
+    "resnet20-cifar10": Recipe(ResNet, (16, 3), epochs=5, decay=5, warm_up=0.1, turn=0.0007, learning_rate=0.0005,
+                               limit=24.0, distillation=1.0, mixed=True, start="models/resnet20-quadratic-aespa.onnx"),
 }

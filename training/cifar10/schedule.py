@@ -11,7 +11,7 @@ class Schedule:
         self.apply()
 
     def begin_decay(self, steps, top=None):
-        """Falls to zero within so many steps, from `top` or else from where it is, an ended schedule from its full height."""
+        """Falls to zero within so many steps, from `top` or else from where it is; after its end, from full height."""
         self.top = top or self.factor() or 1.0
         self.decay, self.last = steps, self.taken + steps
         self.apply()

@@ -14,6 +14,7 @@ from digits.train import descend
 
 from .corrupt import corrupted
 from .muon import Muon
+from .pretrained import adopt
 from .schedule import Schedule
 from .teacher import Teacher
 
@@ -49,12 +50,15 @@ class Trainer(Resumable):
         self.recipe, self.checkpoint, self.device = recipe, checkpoint, device
         self.images = torch.from_numpy(train.images.copy()).to(device)
         self.labels = torch.from_numpy(train.labels).to(device)
-        self.network = recipe.network(*recipe.sizes).to(device, memory_format=torch.channels_last)
-        self.network.set_pull(recipe.pull)
+        self.network = recipe.network(*recipe.sizes)
+        if recipe.start:
+            adopt(self.network, data / recipe.start, recipe.dataset)
+        self.network.to(device, memory_format=torch.channels_last)
+        self.network.set_bounds(recipe.limit, recipe.pull)
         self.averaged = copy.deepcopy(self.network)
         self.teacher = Teacher(data / recipe.teacher, device) if recipe.distillation else None
         by_dim = {dim: [p for p in self.network.parameters() if p.dim() == dim] for dim in (1, 2, 3, 4)}
-        self.optimizer = Muon([{"params": by_dim[4], "lr": recipe.turn, "turns": True},
+        self.optimizer = Muon([{"params": by_dim[4], "lr": recipe.turn, "turns": True, "renewed": not recipe.start},
                                {"params": by_dim[2], "lr": recipe.learning_rate, "weight_decay": recipe.weight_decay},
                                {"params": by_dim[1] + by_dim[3], "lr": recipe.learning_rate}], MOMENTUM)
         self.steps = len(train) // recipe.batch
@@ -100,6 +104,8 @@ class Trainer(Resumable):
     def step(self, chosen):
         recipe, taken = self.recipe, self.schedule.taken
         images, labels = mirror(pixels(crop(self.images[chosen], recipe.margin))), self.labels[chosen]
+        if recipe.mixed:
+            images = torch.lerp(images, images.flip(0), torch.rand(len(images), 1, 1, 1, device=images.device))
         loss, logits = self.loss(images, labels)
         total = loss
         if self.epoch > 0 and taken % CORRUPTED_STEPS == 0:

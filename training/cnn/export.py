@@ -20,17 +20,17 @@ def write_onnx(network, path):
 
 
 @torch.no_grad()
-def ranges(network, images, dataset):
-    """Largest magnitudes that an encrypted run of these images (in [0, 1]) has to hold; what overflows counts as the
-    largest float."""
+def ranges(network, images, dataset, left_out=0):
+    """Largest magnitudes that an encrypted run of these images (in [0, 1]) has to hold, all but the `left_out` wildest for
+    each value; what overflows counts as the largest float."""
     largest = {}
     for batch in images.split(EVALUATION_BATCH):
         logits = network(normalised(pixels(batch) if batch.dtype == torch.uint8 else batch, dataset))
         values = {f"before_square_{i + 1}": u for i, u in enumerate(network.entering_squares())}
         for name, value in {**values, "logits": logits}.items():
-            magnitude = value.abs().nan_to_num(nan=torch.finfo(value.dtype).max).max().item()
-            largest[name] = max(largest.get(name, 0), round(magnitude, 3))
-    return largest
+            magnitudes = value.abs().nan_to_num(nan=torch.finfo(value.dtype).max).flatten(1).amax(1)
+            largest.setdefault(name, []).append(magnitudes)
+    return {name: round(torch.cat(parts).sort()[0][-1 - left_out].item(), 3) for name, parts in largest.items()}
 
 
 def noise_ranges(network, dataset):

@@ -1,6 +1,6 @@
-"""python3 -m neu: trains the steel defect network over several seeds, and its ReLU twin; then once more with the seed that
-is best on the validation part, on the training and validation parts together, and writes that one's ONNX files and cards.
-"""
+"""python3 -m neu: trains the steel defect network over several seeds, and its ReLU twin; then once more with the seed
+that is best on the validation part, on the training and validation parts together, and writes that one's ONNX files
+and cards."""
 
 import argparse
 import os

@@ -79,6 +79,8 @@ class Trainer(Resumable):
             self.seconds += time.monotonic() - started
             if self.epoch % CHECKPOINT_EPOCHS == 0 or self.epoch == self.recipe.epochs:
                 self.save()
-                report = "  validation {:.2f} loss {:.3f}".format(*score(self.averaged, *validation)) if validation else ""
+                report = ""
+                if validation:
+                    report = "  validation {:.2f} loss {:.3f}".format(*score(self.averaged, *validation))
                 print(f"epoch {self.epoch:4d}  {self.seconds:6.0f} s{report}", flush=True)
         return self.averaged.eval()

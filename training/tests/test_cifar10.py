@@ -1,6 +1,7 @@
 """python3 -m unittest, in training/: the CIFAR-10 recipes on a few drawn images."""
 
 import dataclasses
+import json
 import tempfile
 import unittest
 import unittest.mock
@@ -15,11 +16,12 @@ from cifar10.corrupt import corrupted
 from cifar10.export import extents
 from cifar10.helix import helical, pad
 from cifar10.muon import Muon, orthogonalised
-from cifar10.network import FastNet
+from cifar10.network import FastNet, ResNet
+from cifar10.pretrained import adopt
 from cifar10.recipe import RECIPES, Recipe
 from cifar10.schedule import Schedule
 from cifar10.train import Trainer, normalised, pixels
-from cnn.export import write_onnx
+from cnn.export import ranges, write_onnx
 from digits.data import Split
 
 SMALL = Recipe(FastNet, (4, 8, 1, 1), epochs=3, decay=1, batch=16, distillation=0)
@@ -134,6 +136,66 @@ class Steps(unittest.TestCase):
         self.assertAlmostEqual(turned.norm().item(), 2, delta=0.05)  # four rows of length one
         self.assertLess(plain.norm(), 0.9 * before.norm())
 
+    def test_weights_that_no_batch_norm_follows_turn_by_as_much(self):
+        torch.manual_seed(0)
+        weights = 7 * torch.randn((4, 3, 3, 3))
+        turned, free = (torch.nn.Parameter(weights.clone()) for _ in range(2))
+        muon = Muon([{"params": [turned], "lr": 0.01, "turns": True},
+                     {"params": [free], "lr": 0.01, "turns": True, "renewed": False}], 0.9)
+        turned.grad = free.grad = torch.randn_like(weights)
+        muon.step()
+        torch.testing.assert_close(free / weights.norm(), turned / 2)
+
+
+class Pretrained(Folder):
+    def drawn(self, name, *shape):
+        tensor = torch.randn(shape, generator=self.random) / max(1, np.prod(shape[1:])) ** 0.5
+        self.tensors[name] = tensor
+        return tensor
+
+    def convolved(self, x, name, outputs, stride=1):
+        weight = self.drawn(f"{name}.weight", outputs, x.shape[1], 3, 3)
+        return torch.nn.functional.conv2d(x, weight, stride=stride, padding=1)
+
+    def activated(self, x, name):
+        square, slope, constant = (self.drawn(f"{name}.w{power}", x.shape[1], 1, 1) for power in (2, 1, 0))
+        square[0] = -0.01  # hardly curved, and the other way
+        for tensor in (square, slope, constant):
+            tensor *= 0.3  # values neither vanish nor overflow
+        return square * x * x + slope * x + constant
+
+    @torch.no_grad()
+    def test_the_network_begins_as_the_pretrained_one(self):
+        self.random, self.tensors = torch.Generator().manual_seed(3), {}
+        images = torch.rand(4, 3, 32, 32, generator=self.random)
+        mean, std = [0.4914, 0.4822, 0.4465], [0.2, 0.19, 0.21]
+        x = (images - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+        x = self.activated(self.convolved(x, "c", 4), "a")
+        for block in range(3):
+            outputs, stride = 4 << block, 2 if block else 1
+            inner = self.activated(self.convolved(x, f"body.{block}.c1", outputs, stride), f"body.{block}.a1")
+            added = x[:, :, ::stride, ::stride]
+            missing = (outputs - x.shape[1]) // 2
+            added = torch.nn.functional.pad(added, (0, 0, 0, 0, missing, missing))
+            x = self.activated(self.convolved(inner, f"body.{block}.c2", outputs) + added, f"body.{block}.a2")
+        weight, bias = self.drawn("fc.weight", 10, 16), self.drawn("fc.bias", 10)
+        expected = torch.nn.functional.linear(x.mean((2, 3)), weight, bias)
+
+        path = self.folder / "pretrained.onnx"
+        tensors = [onnx.numpy_helper.from_array(value.numpy(), name) for name, value in self.tensors.items()]
+        onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "weights", [], [], tensors)), str(path))
+        card = {"preprocess": {"mean": mean, "std": std}}
+        path.with_suffix(".json").write_text(json.dumps(card))
+        network = ResNet(4, 1)
+        adopt(network, path, "cifar-10")
+        for shipped in (network.eval(), network.folded()):
+            torch.testing.assert_close(shipped(normalised(images, "cifar-10")), expected, rtol=1e-3, atol=1e-3)
+
+        card["preprocess"]["mean"][0] = 0.5
+        path.with_suffix(".json").write_text(json.dumps(card))
+        with self.assertRaises(SystemExit):
+            adopt(ResNet(4, 1), path, "cifar-10")
+
 
 class Training(Folder):
     def test_loss_falls(self):
@@ -204,7 +266,7 @@ class Training(Folder):
     def test_values_beyond_the_bounds_are_pulled_back(self):
         trainer = self.trainer()
         images = pixels(torch.from_numpy(drawn_split(16).images))
-        trainer.network.set_pull(0)
+        trainer.network.set_bounds(6, 0)
         trainer.network.stem.pull = 1
         trainer.network.stem.shift.data += 20
         trainer.network.train()
@@ -237,6 +299,17 @@ class Shipping(Folder):
         usual, unusual = extents(network.folded(), drawn_split(50), "cifar-10")
         self.assertEqual(usual.keys(), unusual.keys())
         self.assertEqual(len(usual), 1 + len(network.layers()))
+
+    @torch.no_grad()
+    def test_the_wildest_images_do_not_make_the_range(self):
+        network, _ = self.settled(FastNet(*SMALL.sizes))
+        shipped = network.folded()
+        images = torch.from_numpy(drawn_split(50).images)
+        images[7] = 255 * (images[7] > 128)
+        logits = shipped(normalised(pixels(images), "cifar-10")).abs().amax(1).sort()[0]
+        for left_out in (0, 3):
+            extent = ranges(shipped, images, "cifar-10", left_out)
+            self.assertAlmostEqual(extent["logits"], logits[-1 - left_out].item(), delta=1e-2)
 
     def test_overflow_is_not_hidden(self):
         network, _ = self.settled(FastNet(*SMALL.sizes))

@@ -1,0 +1,65 @@
+"""Starts a ResNet from one that others trained, whose activations are w2·x² + w1·x + w0."""
+
+import json
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from cnn.data import MEAN_STD
+
+from .network import Layer, Shortcut
+
+# What is squared gets a standard deviation of about one, so that the bound of training means the same here.
+STREAM = 4.0  # the factor by which values between blocks grow
+CURVATURE = 0.04  # a of the first activation in a block
+LEAST_SQUARE = 1e-3  # of w2: a channel below it, of nearly no curvature, is given this much
+
+
+@torch.no_grad()
+def adopt(network, path, dataset):
+    """Copies weights from an ONNX file with a card beside it, whose names are those of AutoFHE's ResNets (c, a,
+    body.B.c1, body.B.a1, …, fc). The network is folded from then on: it has no batch norms."""
+    preprocess = json.loads(path.with_suffix(".json").read_text())["preprocess"]
+    tensors = {tensor.name: torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
+               for tensor in onnx.load(str(path)).graph.initializer}
+    for module in network.modules():
+        if isinstance(module, (Layer, Shortcut)):
+            module.fold()
+    # Zeros at the border stand for the mean, which has to be the same.
+    mean, std = MEAN_STD[dataset]
+    if not np.allclose(mean, preprocess["mean"]):
+        raise SystemExit(f"{path} was trained for images of another mean")
+    ratio = (torch.tensor(std) / torch.tensor(preprocess["std"])).view(1, -1, 1, 1)
+    fill(network.stem, tensors, "c", "a", ratio, gain=None)
+    for b, block in enumerate(network.blocks):
+        fill(block.first, tensors, f"body.{b}.c1", f"body.{b}.a1", 1 / STREAM, gain=None)
+        fill(block.second, tensors, f"body.{b}.c2", f"body.{b}.a2", 1, gain=STREAM)
+        if isinstance(block.shortcut, Shortcut):
+            select(block.shortcut.conv.weight)
+    for layer in [network.stem] + [block.second for block in network.blocks]:
+        layer.a.mul_(STREAM)
+        layer.c.mul_(STREAM)
+    network.fc.weight.copy_(tensors["fc.weight"] / STREAM)
+    network.fc.bias.copy_(tensors["fc.bias"])
+
+
+def fill(layer, tensors, conv, activation, factor, gain):
+    """A layer from a convolution whose input is `factor` times larger, and a quadratic. `gain` is that of u over x, by
+    default such that every a is CURVATURE."""
+    square, slope, constant = (tensors[f"{activation}.w{power}"].flatten() for power in (2, 1, 0))
+    square = torch.where(square.abs() < LEAST_SQUARE, torch.full_like(square, LEAST_SQUARE), square)
+    gain = torch.full_like(square, gain) if gain else (square.abs() / CURVATURE).sqrt()
+    layer.conv.weight.copy_(tensors[f"{conv}.weight"] * factor * gain.view(-1, 1, 1, 1))
+    layer.shift.copy_((gain * slope / (2 * square)).expand_as(layer.shift))
+    layer.a.copy_(square / gain**2)
+    layer.c.copy_(constant - slope**2 / (4 * square))
+
+
+def select(weight):
+    """Every input channel to the output channel that lies as far from the middle."""
+    outputs, inputs = weight.shape[:2]
+    weight.zero_()
+    for channel in range(inputs):
+        weight[channel + (outputs - inputs) // 2, channel] = 1
