@@ -51,7 +51,7 @@ class RingSwitching : public testing::Test {
     const Ring* const rings[] = {&middle, &small};
     for (int i = 0; i < times; ++i)
       sum += std::sqrt(2.0) *
-             rings[i]->noise.slot(rings[i]->noise.key_switch(std::min(level, rings[i]->context->max_level())));
+             rings[i]->noise.product_slot(rings[i]->noise.key_switch(std::min(level, rings[i]->context->max_level())));
     return sum / kScale;
   }
 
