@@ -9,6 +9,7 @@
 
 #include "blindsight/base/bytes.h"
 #include "blindsight/ckks/map_schedule.h"
+#include "blindsight/ckks/serialise.h"
 #include "blindsight/compiler/cost.h"
 
 namespace blindsight::compiler {
@@ -38,7 +39,8 @@ class DigitSearch {
     for (const Op& op : program.ops) {
       if (op.ring == 0) add(program, op);
     }
-    limit_ = std::max(key_budget, key_bytes(start_));
+    const std::size_t all = ckks::evaluation_key_bytes(*ckks::Context::create(program.parameters), program.keys);
+    limit_ = std::max(key_budget, all) - (all - key_bytes(start_));
   }
 
   /// By level.
@@ -138,7 +140,7 @@ class DigitSearch {
   bool cached_;
   std::vector<unsigned> start_;
   unsigned most_ = 0;
-  std::size_t limit_ = 0;
+  std::size_t limit_ = 0;                                    // of the largest ring's keys
   std::map<unsigned, std::vector<double>> costs_;            // by level, then special primes
   std::vector<std::pair<unsigned, std::vector<int>>> uses_;  // of keys, by level
 };
