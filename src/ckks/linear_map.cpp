@@ -227,8 +227,8 @@ class Application {
   std::vector<const std::uint64_t*> weights_of(const Window& window, const Batch& batch, Words& scratch) {
     const std::vector<std::uint32_t>& ids = batch.ids;
     const std::size_t l = window.l, first = window.first >> log_run_;
-    const std::size_t count =
-        std::max<std::size_t>(window.count * words_ / (paired_ ? context_.n() : context_.slots()), 1);
+    // Weights that mirror themselves have words for half of a limb.
+    const std::size_t count = std::max<std::size_t>((paired_ ? window.count : window.count / 2) >> log_run_, 1);
     const std::size_t stride = count + kGap;
     const auto needs_room = [&](std::uint32_t id) {
       return cached_ == nullptr || schedule_.weight_words[id] != words_;
