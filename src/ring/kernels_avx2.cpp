@@ -2,6 +2,8 @@
 // fused multiply-add below is meant, and no other may appear.
 #include <immintrin.h>
 
+#include <bit>
+
 #include "blindsight/ring/simd/generic.h"
 
 namespace blindsight::ring {
@@ -17,7 +19,6 @@ struct Avx2Policy {
   static constexpr auto kForm = simd::TwiddleForm::kReal;
   static constexpr std::size_t kCompactTogether = 1;
   static constexpr std::size_t kCompactOutputs = 2;  // sums that share loads
-  static constexpr bool kCompactBothEnds = false;  // six of the sixteen registers accumulate
 
   struct Q {
     explicit Q(const simd::Constants& c)
@@ -107,47 +108,56 @@ struct Avx2Policy {
     return to_word(positive(q, remainder(q, x, y, h, round(_mm256_mul_pd(h, q.inverse)))));
   }
 
-  // Words split 25 + 25 bits: 4096 sums of cross products stay below 2^63.
+  /// A product p below 2^100 in two doubles (Emmart, Zheng and Weems 2018, "Faster modular exponentiation using
+  /// double precision floating point arithmetic on the GPU"): adding kHigh rounds p to a multiple of 2^50; what is left
+  /// has magnitude 2^49 at most, and one more fused multiply-add, without rounding, finds it, plus kLow. As words, both
+  /// grow by one where what they stand for grows by 2^50 and by one: their sums are sums of words, modulo 2^64.
+  static constexpr double kHigh = 0x1.8p102, kLow = 0x1.8p52;
+  static constexpr auto kHighBits = std::bit_cast<std::uint64_t>(kHigh), kLowBits = std::bit_cast<std::uint64_t>(kLow);
+  static constexpr unsigned kLogOffset = 62;  // of what low parts start from, so that their sum is never negative
   struct Sum {
-    W low, middle, high;
+    W low, high;
   };
   struct Folder {
     explicit Folder(const simd::Constants& c)
         : p32(factor(simd::power_of_two(32, c.q))),
-          p25(factor(simd::power_of_two(25, c.q))),
-          p57(factor(simd::power_of_two(57, c.q))),
           p50(factor(simd::power_of_two(50, c.q))),
           p82(factor(simd::power_of_two(82, c.q))),
-          one(factor(simd::factor_of(1, c.q))) {}
-    F p32, p25, p57, p50, p82, one;
+          offset(factor(simd::power_of_two(kLogOffset, c.q)).word) {}
+    F p32, p50, p82;
+    V offset;
   };
-  static Sum zero_sum() { return {set(0), set(0), set(0)}; }
-  static Sum sum_of(W x) { return {x, set(0), set(0)}; }
-  static void accumulate(Sum& sum, W a, W b) {
-    const W mask = set((1U << 25) - 1);
-    const W a0 = _mm256_and_si256(a, mask), b0 = _mm256_and_si256(b, mask);
-    const W a1 = _mm256_srli_epi64(a, 25), b1 = _mm256_srli_epi64(b, 25);
-    sum.low = add(sum.low, _mm256_mul_epu32(a0, b0));
-    sum.middle = add(sum.middle, add(_mm256_mul_epu32(a0, b1), _mm256_mul_epu32(a1, b0)));
-    sum.high = add(sum.high, _mm256_mul_epu32(a1, b1));
+  using Operand = V;
+  /// As to_double, but 2^52 stays in memory: sums need all sixteen registers, and what GCC spills instead is a sum.
+  static Operand operand(W x) {
+    alignas(32) static constexpr double kMagic[kLanes] = {0x1p52, 0x1p52, 0x1p52, 0x1p52};
+    const double* hidden = kMagic;
+    asm("" : "+r"(hidden));
+    const V magic = _mm256_load_pd(hidden);
+    return _mm256_sub_pd(_mm256_castsi256_pd(_mm256_or_si256(x, _mm256_castpd_si256(magic))), magic);
+  }
+  static Sum zero_sum(std::size_t terms) { return sum_of(set(0), terms); }
+  static Sum sum_of(W x, std::size_t terms) {
+    return {add(x, set((std::uint64_t{1} << kLogOffset) - terms * kLowBits)), set(0 - terms * kHighBits)};
+  }
+  static void accumulate(Sum& sum, Operand a, Operand b) {
+    const V high = _mm256_fmadd_pd(a, b, _mm256_set1_pd(kHigh));
+    const V low = _mm256_fmadd_pd(a, b, _mm256_sub_pd(_mm256_set1_pd(kHigh + kLow), high));
+    sum.high = add(sum.high, _mm256_castpd_si256(high));
+    sum.low = add(sum.low, _mm256_castpd_si256(low));
   }
   static V low_half(W x) { return to_double(_mm256_and_si256(x, set(0xffffffff))); }
   static V high_half(W x) { return to_double(_mm256_srli_epi64(x, 32)); }
+  /// 4096 low parts stay within 2^61 of the offset, as many high ones below 2^62.
   static W fold(const Q& q, const Folder& f, const Sum& sum) {
-    const V low = _mm256_add_pd(mul_lazy(q, low_half(sum.low), f.one), mul_lazy(q, high_half(sum.low), f.p32));
-    const V middle = _mm256_add_pd(mul_lazy(q, low_half(sum.middle), f.p25), mul_lazy(q, high_half(sum.middle), f.p57));
+    const V low = _mm256_add_pd(tame(q, low_half(sum.low)), mul_lazy(q, high_half(sum.low), f.p32));
     const V high = _mm256_add_pd(mul_lazy(q, low_half(sum.high), f.p50), mul_lazy(q, high_half(sum.high), f.p82));
-    return to_word(positive(q, tame(q, _mm256_add_pd(_mm256_add_pd(low, middle), high))));
+    return to_word(positive(q, tame(q, _mm256_add_pd(_mm256_sub_pd(low, f.offset), high))));
   }
 
   static constexpr unsigned kRadix = 0;
   static constexpr std::size_t kCombineVectors = 1;
-  struct Split {
-    W low, high;
-  };
-  struct Weight {
-    std::uint64_t low, high;
-  };
+  using Weight = double;
   struct Combine {
     std::uint64_t q;
     double real_q, inverse;
@@ -156,20 +166,13 @@ struct Avx2Policy {
   static Combine combine_target(const simd::Constants& c) {
     return {c.q, static_cast<double>(c.q), 1.0 / static_cast<double>(c.q), simd::power_of_two(52, c.q)};
   }
-  static Weight weight(std::uint64_t w) { return {w & ((1U << 25) - 1), w >> 25}; }
-  static Split spread(const Weight& w) { return {set(w.low), set(w.high)}; }
-  static Split split(W x) { return {_mm256_and_si256(x, set((1U << 25) - 1)), _mm256_srli_epi64(x, 25)}; }
-  static void accumulate_split(Sum& sum, const Split& a, const Split& b) {
-    sum.low = add(sum.low, _mm256_mul_epu32(a.low, b.low));
-    sum.middle = add(sum.middle, add(_mm256_mul_epu32(a.low, b.high), _mm256_mul_epu32(a.high, b.low)));
-    sum.high = add(sum.high, _mm256_mul_epu32(a.high, b.high));
-  }
+  static Weight weight(std::uint64_t w) { return static_cast<double>(w); }
+  static Operand spread(Weight w) { return _mm256_set1_pd(w); }
   /// Carries gather the sum, below 2^105, as high·2^52 + low with low below 2^52 and high below 2^53: so is high's
   /// product with a factor in [-q/2, q/2] below 2^52·q, and its quotient errs by 1/2 at most before rounding.
   static W settle(const Combine& target, const Sum& sum) {
-    const W low = add(sum.low, _mm256_slli_epi64(_mm256_and_si256(sum.middle, set((1U << 25) - 1)), 25));  // < 2^56
-    const W high = add(add(sum.high, _mm256_srli_epi64(sum.middle, 25)), _mm256_srli_epi64(low, 50));
-    const W bottom = _mm256_or_si256(_mm256_and_si256(low, set((std::uint64_t{1} << 50) - 1)),
+    const W high = add(sub(sum.high, set(std::uint64_t{1} << (kLogOffset - 50))), _mm256_srli_epi64(sum.low, 50));
+    const W bottom = _mm256_or_si256(_mm256_and_si256(sum.low, set((std::uint64_t{1} << 50) - 1)),
                                      _mm256_slli_epi64(_mm256_and_si256(high, set(3)), 50));
     const Q q(set(target.q), _mm256_set1_pd(target.real_q), _mm256_set1_pd(target.inverse));
     const V top = mul_lazy(q, wide_to_double(_mm256_srli_epi64(high, 2)), factor(target.word));

@@ -1,8 +1,8 @@
 // Linear combinations of rows of words with fixed weights, modulo several primes at once: what base conversion does.
 // Included by generic.h; see there for what a policy P is.
 //
-// A policy's Combine holds a prime; its Weight, one weight in the form its multiplier likes; Split, a vector of words
-// likewise. The weights carry a factor 2^kRadix where `settle` divides by as much (Montgomery 1985).
+// A policy's Combine holds a prime; its Weight, one weight in the form its multiplier likes. The weights carry a factor
+// 2^kRadix where `settle` divides by as much (Montgomery 1985).
 #pragma once
 
 #include <cstddef>
@@ -34,13 +34,13 @@ template <typename P, std::size_t kTargets>
   for (std::size_t i = 0; i < count; i += V * P::kLanes) {
     typename P::Sum sum[kTargets][V];
     for (std::size_t t = 0; t < kTargets; ++t)
-      for (std::size_t v = 0; v < V; ++v) sum[t][v] = P::zero_sum();
+      for (std::size_t v = 0; v < V; ++v) sum[t][v] = P::zero_sum(terms);
     for (std::size_t j = 0; j < terms; ++j) {
-      typename P::Split word[V];
-      for (std::size_t v = 0; v < V; ++v) word[v] = P::split(P::load(rows + j * stride + i + v * P::kLanes));
+      typename P::Operand word[V];
+      for (std::size_t v = 0; v < V; ++v) word[v] = P::operand(P::load(rows + j * stride + i + v * P::kLanes));
       for (std::size_t t = 0; t < kTargets; ++t) {
         const auto weight = P::spread(group.weight[j][t]);
-        for (std::size_t v = 0; v < V; ++v) P::accumulate_split(sum[t][v], word[v], weight);
+        for (std::size_t v = 0; v < V; ++v) P::accumulate(sum[t][v], word[v], weight);
       }
     }
     for (std::size_t t = 0; t < kTargets; ++t)

@@ -37,7 +37,7 @@ void pack_symmetric(std::uint64_t* out, std::size_t stride, const std::uint64_t*
   }
 }
 
-/// Both halves of a ciphertext, and with kCompactBothEnds also their ends, share a load of w.
+/// Both ends of both halves of a ciphertext share a load of w.
 template <typename P, unsigned kLogRun>
 void dot_symmetric_run(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
                        const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t n,
@@ -48,32 +48,22 @@ void dot_symmetric_run(std::uint64_t* const* out, const std::uint64_t* const* a,
   std::size_t packed = 0;                                                             // from a[t]
   for (std::size_t i = first; i < first + count; i += kTogether * L) {
     typename P::Sum near0[kTogether], near1[kTogether], far0[kTogether], far1[kTogether];
-    for (std::size_t v = 0; v < kTogether; ++v) near0[v] = near1[v] = far0[v] = far1[v] = P::zero_sum();
-    if constexpr (P::kCompactBothEnds) {
-      for (std::size_t t = 0; t < terms; ++t) {
-        const std::uint64_t* const words = a[t] + packed;
-        for (std::size_t v = 0; v < kTogether; ++v) {
-          if ((v == 0 || kLogRun == 0) && L > 1) __builtin_prefetch(w[t] + ((i + v * L) >> log_run) + kAhead);
-          const auto weight = spread<P, kLogRun>(w[t], i + v * L, log_run);
-          P::accumulate(near0[v], P::load(words + v * L), weight);
-          P::accumulate(near1[v], P::load(words + kPackedRun + v * L), weight);
-          P::accumulate(far0[v], P::load(words + 2 * kPackedRun + v * L), weight);
-          P::accumulate(far1[v], P::load(words + 3 * kPackedRun + v * L), weight);
-        }
+    for (std::size_t v = 0; v < kTogether; ++v) {
+      near0[v] = P::zero_sum(terms);
+      near1[v] = P::zero_sum(terms);
+      far0[v] = P::zero_sum(terms);
+      far1[v] = P::zero_sum(terms);
+    }
+    for (std::size_t t = 0; t < terms; ++t) {
+      const std::uint64_t* const words = a[t] + packed;
+      for (std::size_t v = 0; v < kTogether; ++v) {
+        if ((v == 0 || kLogRun == 0) && L > 1) __builtin_prefetch(w[t] + ((i + v * L) >> log_run) + kAhead);
+        const auto weight = P::operand(spread<P, kLogRun>(w[t], i + v * L, log_run));
+        P::accumulate(near0[v], P::operand(P::load(words + v * L)), weight);
+        P::accumulate(near1[v], P::operand(P::load(words + kPackedRun + v * L)), weight);
+        P::accumulate(far0[v], P::operand(P::load(words + 2 * kPackedRun + v * L)), weight);
+        P::accumulate(far1[v], P::operand(P::load(words + 3 * kPackedRun + v * L)), weight);
       }
-    } else {
-      for (std::size_t t = 0; t < terms; ++t)
-        for (std::size_t v = 0; v < kTogether; ++v) {
-          const auto weight = spread<P, kLogRun>(w[t], i + v * L, log_run);
-          P::accumulate(near0[v], P::load(a[t] + packed + v * L), weight);
-          P::accumulate(near1[v], P::load(a[t] + packed + kPackedRun + v * L), weight);
-        }
-      for (std::size_t t = 0; t < terms; ++t)
-        for (std::size_t v = 0; v < kTogether; ++v) {
-          const auto weight = spread<P, kLogRun>(w[t], i + v * L, log_run);
-          P::accumulate(far0[v], P::load(a[t] + packed + 2 * kPackedRun + v * L), weight);
-          P::accumulate(far1[v], P::load(a[t] + packed + 3 * kPackedRun + v * L), weight);
-        }
     }
     for (std::size_t v = 0; v < kTogether; ++v) {
       const std::size_t near = i + v * L, far = n - L - near;
@@ -111,17 +101,18 @@ void dot_halves_run(std::uint64_t* const* out, const std::uint64_t* const* a, st
   std::size_t packed = 0;                                                                                 // from a[t]
   for (std::size_t i = first; i < first + count; i += kTogether * L) {
     typename P::Sum sum[kOutputs][kTogether][2];
-    for (auto& of_output : sum)
-      for (auto& of_vector : of_output) of_vector[0] = of_vector[1] = P::zero_sum();
+    for (std::size_t o = 0; o < kOutputs; ++o)
+      for (std::size_t v = 0; v < kTogether; ++v)
+        for (std::size_t half = 0; half < 2; ++half) sum[o][v][half] = P::zero_sum(terms);
     for (std::size_t t = 0; t < terms; ++t) {
       const std::uint64_t* const words = a[t] + packed;
       for (std::size_t v = 0; v < kTogether; ++v) {
-        const auto near = P::load(words + v * L), far = P::load(words + kPackedRun + v * L);
+        const auto near = P::operand(P::load(words + v * L)), far = P::operand(P::load(words + kPackedRun + v * L));
         for (std::size_t o = 0; o < kOutputs; ++o) {
           const std::uint64_t* const weights = w[o * terms + t];
           if ((v == 0 || kLogRun == 0) && L > 1 && log_run <= kPrefetchedRun)
             __builtin_prefetch(weights + ((i + v * L) >> log_run) + kAhead);
-          const auto weight = spread<P, kLogRun>(weights, i + v * L, log_run);
+          const auto weight = P::operand(spread<P, kLogRun>(weights, i + v * L, log_run));
           P::accumulate(sum[o][v][0], near, weight);
           P::accumulate(sum[o][v][1], far, weight);
         }

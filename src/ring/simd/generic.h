@@ -371,10 +371,11 @@ void dot(uint64_t* out, const uint64_t* const* a, const uint64_t* const* b, size
   constexpr size_t kTogether = 16 / P::kLanes < 4 ? 16 / P::kLanes : 4;
   for (size_t i = 0; i < n; i += kTogether * P::kLanes) {
     typename P::Sum sum[kTogether];
-    for (size_t v = 0; v < kTogether; ++v) sum[v] = P::zero_sum();
+    for (size_t v = 0; v < kTogether; ++v) sum[v] = P::zero_sum(terms);
     for (size_t t = 0; t < terms; ++t)
       for (size_t v = 0; v < kTogether; ++v)
-        P::accumulate(sum[v], P::load(a[t] + i + v * P::kLanes), P::load(b[t] + i + v * P::kLanes));
+        P::accumulate(sum[v], P::operand(P::load(a[t] + i + v * P::kLanes)),
+                      P::operand(P::load(b[t] + i + v * P::kLanes)));
     for (size_t v = 0; v < kTogether; ++v) P::store(out + i + v * P::kLanes, P::fold(q, folder, sum[v]));
   }
 }
@@ -389,14 +390,14 @@ void dot_pair(uint64_t* out0, uint64_t* out1, const uint64_t* plus, const uint64
   for (size_t i = 0; i < n; i += kVectors * P::kLanes) {
     typename P::Sum sum0[kVectors], sum1[kVectors];
     for (size_t v = 0; v < kVectors; ++v) {
-      sum0[v] = plus == nullptr ? P::zero_sum() : P::sum_of(P::load(plus + i + v * P::kLanes));
-      sum1[v] = P::zero_sum();
+      sum0[v] = plus == nullptr ? P::zero_sum(terms) : P::sum_of(P::load(plus + i + v * P::kLanes), terms);
+      sum1[v] = P::zero_sum(terms);
     }
     for (size_t t = 0; t < terms; ++t)
       for (size_t v = 0; v < kVectors; ++v) {
-        const auto word = P::load(a[t] + i + v * P::kLanes);
-        P::accumulate(sum0[v], word, P::load(b0[t] + i + v * P::kLanes));
-        P::accumulate(sum1[v], word, P::load(b1[t] + i + v * P::kLanes));
+        const auto word = P::operand(P::load(a[t] + i + v * P::kLanes));
+        P::accumulate(sum0[v], word, P::operand(P::load(b0[t] + i + v * P::kLanes)));
+        P::accumulate(sum1[v], word, P::operand(P::load(b1[t] + i + v * P::kLanes)));
       }
     for (size_t v = 0; v < kVectors; ++v) {
       P::store(out0 + i + v * P::kLanes, P::fold(q, folder, sum0[v]));

@@ -21,7 +21,6 @@ struct IfmaPolicy {
   static constexpr auto kForm = simd::TwiddleForm::kMontgomery;
   static constexpr std::size_t kCompactTogether = 2;  // 16 accumulators
   static constexpr std::size_t kCompactOutputs = 4;   // sums that share loads
-  static constexpr bool kCompactBothEnds = true;
 
   struct Q {
     explicit Q(const simd::Constants& c)
@@ -90,9 +89,11 @@ struct IfmaPolicy {
     F one, word, square;
     W q4;
   };
-  static Sum zero_sum() { return {set(0), set(0)}; }
-  static Sum sum_of(W x) { return {x, set(0)}; }
-  static void accumulate(Sum& sum, W a, W b) {
+  using Operand = W;
+  static Operand operand(W x) { return x; }
+  static Sum zero_sum(std::size_t) { return {set(0), set(0)}; }
+  static Sum sum_of(W x, std::size_t) { return {x, set(0)}; }
+  static void accumulate(Sum& sum, Operand a, Operand b) {
     sum.low = I::multiply_add_low(sum.low, a, b);
     sum.high = I::multiply_add_high(sum.high, a, b);
   }
@@ -107,7 +108,6 @@ struct IfmaPolicy {
   // Combinations: at most 25 products below 2^50·q. Dividing by 2^52 leaves less than (1 + 25/4)q.
   static constexpr unsigned kRadix = 52;
   static constexpr std::size_t kCombineVectors = 2;
-  using Split = W;
   using Weight = std::uint64_t;
   struct Combine {
     std::uint64_t q, inverse;
@@ -115,8 +115,6 @@ struct IfmaPolicy {
   static Combine combine_target(const simd::Constants& c) { return {c.q, simd::inverse_word(c.q)}; }
   static Weight weight(std::uint64_t w) { return w; }
   static W spread(Weight w) { return set(w); }
-  static Split split(W x) { return x; }
-  static void accumulate_split(Sum& sum, Split a, W b) { accumulate(sum, a, b); }
   static W settle(const Combine& target, const Sum& sum) {
     const W zero = set(0), q = set(target.q), q2 = set(2 * target.q), q4 = set(4 * target.q);
     const W carried = I::add(sum.high, I::shift_right(sum.low, 52));

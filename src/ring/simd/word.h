@@ -19,7 +19,6 @@ struct WordPolicy {
   static constexpr auto kForm = simd::TwiddleForm::kShoup;
   static constexpr std::size_t kCompactTogether = 1;
   static constexpr std::size_t kCompactOutputs = 1;  // sums that share loads
-  static constexpr bool kCompactBothEnds = true;
 
   struct Q {
     explicit Q(const simd::Constants& c) : q(c.q), q2(2 * c.q), barrett(c.barrett64), shift(c.bits - 1) {}
@@ -70,9 +69,11 @@ struct WordPolicy {
           square(factor(simd::power_of_two(104, c.q))) {}
     F one, word, square;
   };
-  static Sum zero_sum() { return 0; }
-  static Sum sum_of(W x) { return x; }
-  static void accumulate(Sum& sum, W a, W b) { sum += Wide{a} * b; }
+  using Operand = W;
+  static Operand operand(W x) { return x; }
+  static Sum zero_sum(std::size_t) { return 0; }
+  static Sum sum_of(W x, std::size_t) { return x; }
+  static void accumulate(Sum& sum, Operand a, Operand b) { sum += Wide{a} * b; }
   static W fold(const Q& q, const Folder& f, Sum sum) {
     constexpr std::uint64_t kMask = (std::uint64_t{1} << 52) - 1;
     const std::uint64_t low = static_cast<std::uint64_t>(sum) & kMask,
@@ -85,7 +86,6 @@ struct WordPolicy {
   // Combinations: at most 25 products below 2^50·q. Dividing by 2^64 leaves less than q/500 and takes less than q away.
   static constexpr unsigned kRadix = 64;
   static constexpr std::size_t kCombineVectors = 1;
-  using Split = W;
   using Weight = std::uint64_t;
   struct Combine {
     std::uint64_t q, inverse;
@@ -93,8 +93,6 @@ struct WordPolicy {
   static Combine combine_target(const simd::Constants& c) { return {c.q, simd::inverse_word(c.q)}; }
   static Weight weight(std::uint64_t w) { return w; }
   static W spread(Weight w) { return w; }
-  static Split split(W x) { return x; }
-  static void accumulate_split(Sum& sum, Split a, W b) { accumulate(sum, a, b); }
   static W settle(const Combine& target, Sum sum) {
     const std::uint64_t kept = static_cast<std::uint64_t>(sum >> 64);
     const std::uint64_t taken = high(static_cast<std::uint64_t>(sum) * target.inverse, target.q);
