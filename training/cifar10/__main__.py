@@ -20,13 +20,16 @@ def add_arguments(parser):
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--decay", type=int, metavar="EPOCHS", help="let the learning rate fall to zero over so many "
                         "epochs, from the last checkpoint on, which itself is left as it is")
-    parser.add_argument("--from", type=Path, dest="start", metavar="CHECKPOINT", help="what --decay begins from, by "
-                        "default the run's own; where its learning rate is zero, it rises again")
+    parser.add_argument("--from", type=Path, dest="start", metavar="FILE", help="what --decay begins from: a "
+                        "checkpoint, by default the run's own, or a shipped ONNX file of the same architecture; where "
+                        "the learning rate is zero, it rises again")
     parser.add_argument("--top", type=float, help="where the fall begins, as a part of the full learning rate")
 
 
 def trainer(recipe, training, options, checkpoint):
-    made = Trainer(recipe, training, options.seed, options.start or checkpoint, options.data, options.device)
+    shipped = options.start if options.start and options.start.suffix == ".onnx" else None
+    begun = checkpoint.with_name(f"{checkpoint.stem}-shipped.pt") if shipped else options.start or checkpoint
+    made = Trainer(recipe, training, options.seed, begun, options.data, options.device, shipped)
     if options.decay:
         made.end_within(options.decay, options.top)
     return made

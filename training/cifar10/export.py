@@ -21,9 +21,10 @@ def hardware(device):
 
 def provenance(trainer, seed, trained_on):
     decayed = trainer.schedule.decayed() // trainer.steps
-    begun = f"from {trainer.recipe.start}, " if trainer.recipe.start else ""
+    start = trainer.shipped or trainer.recipe.start
+    begun = f"from {start}, " if start else ""
     return (f"training/cifar10, {begun}seed {seed}, {trainer.epoch} epochs of {trained_on}, the last {decayed} at a "
-            f"falling learning rate, {trainer.recipe.teacher} as teacher, PyTorch {torch.__version__} on "
+            f"falling learning rate, taught by {' and '.join(trainer.recipe.teachers)}, PyTorch {torch.__version__} on "
             f"{hardware(trainer.device)}, {trainer.seconds / 60:.0f} min")
 
 

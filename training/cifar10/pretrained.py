@@ -1,4 +1,4 @@
-"""Starts a ResNet from one that others trained, whose activations are w2·x² + w1·x + w0."""
+"""Starts from a network of the zoo, or a ResNet from one that others trained, whose activations are w2·x² + w1·x + w0."""
 
 import json
 
@@ -55,6 +55,33 @@ def fill(layer, tensors, conv, activation, factor, gain):
     layer.shift.copy_((gain * slope / (2 * square)).expand_as(layer.shift))
     layer.a.copy_(square / gain**2)
     layer.c.copy_(constant - slope**2 / (4 * square))
+
+
+@torch.no_grad()
+def unfold(network, path):
+    """Copies weights from the ONNX file of the same architecture's shipped form. Every batch norm takes a convolution's
+    bias for its mean, and a variance of one: the function stays the same."""
+    model = onnx.load(str(path))
+    tensors = {tensor.name: torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
+               for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Identity":  # what is equal is stored once
+            tensors[node.output[0]] = tensors[node.input[0]]
+    # Shift, a and c of every layer, in the order of evaluation: their names are the exporter's.
+    activations = iter([tensors[name] for node in model.graph.node if node.op_type in ("Add", "Mul")
+                        for name in node.input if name in tensors])
+    for name, module in network.named_modules():
+        if not isinstance(module, (Layer, Shortcut)):
+            continue
+        module.conv.weight.copy_(tensors[f"{name}.conv.weight"])
+        module.norm.running_mean.copy_(-tensors[f"{name}.conv.bias"])
+        module.norm.running_var.fill_(1 - module.norm.eps)
+        if isinstance(module, Layer):
+            module.shift.copy_(next(activations).permute(1, 2, 0))
+            module.a.copy_(next(activations).flatten())
+            module.c.copy_(next(activations).flatten())
+    network.fc.weight.copy_(tensors["fc.weight"])
+    network.fc.bias.copy_(tensors["fc.bias"])
 
 
 def select(weight):

@@ -28,8 +28,8 @@ class Recipe:
     limit: float = BOUND  # beyond which values are cut off while training
     pull: float = 0.05  # weight of the penalty on values that leave the bounds
     smoothing: float = 0.05
-    teacher: str = "models/resnet20-relu-lowmem.onnx"  # in the folder of the data sets
-    distillation: float = 0.7  # weight of the teacher's answer, the label having the rest
+    teachers: tuple = ("models/resnet20-relu-lowmem.onnx", "models/ace-resnet20_cifar10_pre.onnx")  # where the data is
+    distillation: float = 0.7  # weight of the teachers' answer, the label having the rest
     temperature: float = 3.0
     mixed: bool = False  # pairs of images are blended
     start: str = ""  # a pretrained network there, for the weights to begin with
@@ -38,6 +38,7 @@ class Recipe:
 
 RECIPES = {
     "fast-cifar10": Recipe(FastNet, (64, 256, 2, 1)),
-    "resnet20-cifar10": Recipe(ResNet, (16, 3), epochs=5, decay=5, warm_up=0.1, turn=0.0007, learning_rate=0.0005,
-                               limit=24.0, distillation=1.0, mixed=True, start="models/resnet20-quadratic-aespa.onnx"),
+    "resnet20-cifar10": Recipe(ResNet, (16, 3), epochs=12, decay=12, warm_up=0.1, turn=0.002, learning_rate=0.001,
+                               limit=24.0, pull=0.5, distillation=1.0, mixed=True,
+                               start="models/resnet20-quadratic-aespa.onnx"),
 }

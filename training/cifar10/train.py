@@ -14,9 +14,9 @@ from digits.train import descend
 
 from .corrupt import corrupted
 from .muon import Muon
-from .pretrained import adopt
+from .pretrained import adopt, unfold
 from .schedule import Schedule
-from .teacher import Teacher
+from .teacher import Teachers
 
 AVERAGE_DECAY = 0.997
 MOMENTUM = 0.9
@@ -45,18 +45,21 @@ class Trainer(Resumable):
 
     counters = ("epoch", "seconds")
 
-    def __init__(self, recipe, train, seed, checkpoint, data, device="cpu"):
+    def __init__(self, recipe, train, seed, checkpoint, data, device="cpu", shipped=None):
         torch.manual_seed(seed)
-        self.recipe, self.checkpoint, self.device = recipe, checkpoint, device
+        self.recipe, self.checkpoint, self.device, self.shipped = recipe, checkpoint, device, shipped
         self.images = torch.from_numpy(train.images.copy()).to(device)
         self.labels = torch.from_numpy(train.labels).to(device)
         self.network = recipe.network(*recipe.sizes)
-        if recipe.start:
+        if shipped:
+            unfold(self.network, shipped)
+        elif recipe.start:
             adopt(self.network, data / recipe.start, recipe.dataset)
         self.network.to(device, memory_format=torch.channels_last)
         self.network.set_bounds(recipe.limit, recipe.pull)
         self.averaged = copy.deepcopy(self.network)
-        self.teacher = Teacher(data / recipe.teacher, device) if recipe.distillation else None
+        paths = [data / teacher for teacher in recipe.teachers]
+        self.teachers = Teachers(paths, recipe.dataset, device) if recipe.distillation else None
         by_dim = {dim: [p for p in self.network.parameters() if p.dim() == dim] for dim in (1, 2, 3, 4)}
         self.optimizer = Muon([{"params": by_dim[4], "lr": recipe.turn, "turns": True, "renewed": not recipe.start},
                                {"params": by_dim[2], "lr": recipe.learning_rate, "weight_decay": recipe.weight_decay},
@@ -81,10 +84,10 @@ class Trainer(Resumable):
         return torch.autocast(torch.device(self.device).type, torch.bfloat16)
 
     def loss(self, images, labels):
-        """Of images in [0, 1]: against the labels, and against what the teacher says."""
+        """Of images in [0, 1]: against the labels, and against what the teachers say."""
         recipe = self.recipe
         with self.autocast():
-            answer = self.teacher(images) if self.teacher else None
+            answer = self.teachers(images) if self.teachers else None
             logits = self.network(normalised(images, recipe.dataset)).float()
         of_labels = F.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
         if answer is None:

@@ -17,9 +17,10 @@ from cifar10.export import extents
 from cifar10.helix import helical, pad
 from cifar10.muon import Muon, orthogonalised
 from cifar10.network import FastNet, ResNet
-from cifar10.pretrained import adopt
+from cifar10.pretrained import adopt, unfold
 from cifar10.recipe import RECIPES, Recipe
 from cifar10.schedule import Schedule
+from cifar10.teacher import Teachers
 from cifar10.train import Trainer, normalised, pixels
 from cnn.export import ranges, write_onnx
 from digits.data import Split
@@ -197,6 +198,40 @@ class Pretrained(Folder):
             adopt(ResNet(4, 1), path, "cifar-10")
 
 
+class Taught(Folder):
+    """By networks of one convolution over the whole image and a ReLU."""
+
+    def teacher(self, name, flatten):
+        path = self.folder / f"{name}.onnx"
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 10, 32), torch.nn.ReLU(), flatten)
+        torch.onnx.export(model, torch.zeros(1, 3, 32, 32), str(path), opset_version=13, input_names=["image"],
+                          output_names=["logits"])
+        return path, model
+
+    @torch.no_grad()
+    def test_several_are_averaged_and_every_second_sees_the_mirror_image(self):
+        torch.manual_seed(0)
+        (first, one), (second, other) = self.teacher("one", torch.nn.Flatten()), self.teacher("other", Vector())
+        first.with_suffix(".json").write_text(json.dumps({"preprocess": {"mean": [0.5, 0, 0], "std": [1, 1, 2]}}))
+        images = torch.rand(4, 3, 32, 32)
+        x = (images - torch.tensor([0.5, 0, 0]).view(3, 1, 1)) / torch.tensor([1.0, 1, 2]).view(3, 1, 1)
+        torch.testing.assert_close(Teachers([first], "cifar-10", "cpu")(images), one(x))
+        expected = (one(x) + other(normalised(images, "cifar-10").flip(3))) / 2
+        torch.testing.assert_close(Teachers([first, second], "cifar-10", "cpu")(images), expected)
+
+    def test_an_operator_it_does_not_know_is_refused(self):
+        path, _ = self.teacher("odd", torch.nn.Sequential(torch.nn.Sigmoid(), torch.nn.Flatten()))
+        with self.assertRaisesRegex(ValueError, "Sigmoid"):
+            Teachers([path], "cifar-10", "cpu")(torch.rand(1, 3, 32, 32))
+
+
+class Vector(torch.nn.Module):
+    """Exported as Reshape, not as Flatten."""
+
+    def forward(self, x):
+        return x.view(-1, 10)
+
+
 class Training(Folder):
     def test_loss_falls(self):
         trainer = self.trainer(dataclasses.replace(SMALL, warm_up=0.5))
@@ -293,6 +328,14 @@ class Shipping(Folder):
                 write_onnx(network.folded(), path)
                 got = evaluate(onnx.load(str(path)), images[:8].double().numpy())
                 np.testing.assert_allclose(got, expected.numpy(), rtol=1e-3, atol=1e-3)
+
+    def test_what_was_shipped_may_be_trained_further(self):
+        shipped, images = self.settled(FastNet(*SMALL.sizes))
+        path = self.folder / "shipped.onnx"
+        write_onnx(shipped.folded(), path)
+        trainer = Trainer(SMALL, drawn_split(64), 2, self.folder / "run.pt", self.folder, shipped=path)
+        torch.testing.assert_close(trainer.averaged.eval()(images), shipped(images), rtol=1e-3, atol=1e-3)
+        trainer.step(torch.arange(64))
 
     def test_card_has_largest_values(self):
         network, _ = self.settled(FastNet(*SMALL.sizes))
