@@ -222,44 +222,65 @@ class Application {
     return body;
   }
 
-  /// What a window multiplies with, the same number of words of each weight: from the cache where it has them so, else
-  /// in `scratch`.
-  std::vector<const std::uint64_t*> weights_of(const Window& window, const Batch& batch, Words& scratch) {
+  /// What a window multiplies with, the same number of words of each weight of the batch; null where there is none.
+  std::vector<const std::uint64_t*> weights_of(const Window& window, const Batch& batch, Words& scratch) const {
+    return cached_ != nullptr ? cached_weights(window, batch, scratch) : encoded_weights(window.l, batch, scratch);
+  }
+
+  bool has_weight(std::uint32_t id, std::size_t l) const { return l <= level_ || schedule_.weight_special[id]; }
+  std::size_t repeats(std::uint32_t id) const { return words_ / schedule_.weight_words[id]; }
+
+  /// Words [first, first + count) of those of a shorter period, each `repeats` times.
+  static void repeat(std::uint64_t* out, const std::uint64_t* words, std::size_t repeats, std::size_t first,
+                     std::size_t count) {
+    for (std::size_t w = 0; w < count;) {
+      const std::uint64_t word = words[(first + w) / repeats];
+      const std::size_t run = std::min(repeats - (first + w) % repeats, count - w);
+      std::fill_n(out + w, run, word);
+      w += run;
+    }
+  }
+
+  /// From the cache, or repeated in `scratch`.
+  std::vector<const std::uint64_t*> cached_weights(const Window& window, const Batch& batch, Words& scratch) const {
     const std::vector<std::uint32_t>& ids = batch.ids;
-    const std::size_t l = window.l, first = window.first >> log_run_;
+    const std::size_t first = window.first >> log_run_;
     // Weights that mirror themselves have words for half of a limb.
     const std::size_t count = std::max<std::size_t>((paired_ ? window.count : window.count / 2) >> log_run_, 1);
-    const std::size_t stride = count + kGap;
-    const auto needs_room = [&](std::uint32_t id) {
-      return cached_ == nullptr || schedule_.weight_words[id] != words_;
-    };
-    const auto rooms = static_cast<std::size_t>(std::count_if(ids.begin(), ids.end(), needs_room));
-    scratch.resize(std::max(scratch.size(), rooms * stride));
+    const auto rooms = std::count_if(ids.begin(), ids.end(), [&](std::uint32_t id) { return repeats(id) > 1; });
+    scratch.resize(std::max(scratch.size(), static_cast<std::size_t>(rooms) * (count + kGap)));
+    std::uint64_t* room = scratch.data();
     std::vector<const std::uint64_t*> weights(ids.size(), nullptr);
-    std::vector<std::uint64_t*> out(ids.size(), nullptr), room(ids.size(), nullptr);
-    std::uint64_t* next_room = scratch.data();
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (l > level_ && !schedule_.weight_special[ids[i]]) continue;
-      if (needs_room(ids[i])) room[i] = std::exchange(next_room, next_room + stride);
-      // A shorter period at the end of its room, from where it is repeated without being overtaken.
-      if (cached_ == nullptr) out[i] = room[i] + words_ - schedule_.weight_words[ids[i]];
-      weights[i] = cached_ == nullptr ? out[i] : cached_->words(ids[i], l);
-    }
-    if (batch.coefficients) batch.coefficients->transform(out, context_.extended_basis(level_)->tables(l));
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (weights[i] == nullptr) continue;
-      const std::size_t repeats = words_ / schedule_.weight_words[ids[i]];
-      if (repeats == 1) {
-        weights[i] += first;
+      if (!has_weight(ids[i], window.l)) continue;
+      const std::uint64_t* const words = cached_->words(ids[i], window.l);
+      if (repeats(ids[i]) == 1) {
+        weights[i] = words + first;
         continue;
       }
-      for (std::size_t w = 0; w < count;) {
-        const std::uint64_t word = weights[i][(first + w) / repeats];
-        const std::size_t run = std::min(repeats - (first + w) % repeats, count - w);
-        std::fill_n(room[i] + w, run, word);
-        w += run;
-      }
-      weights[i] = room[i];
+      repeat(room, words, repeats(ids[i]), first, count);
+      weights[i] = std::exchange(room, room + count + kGap);
+    }
+    return weights;
+  }
+
+  /// Of a limb, encoded in `scratch`.
+  std::vector<const std::uint64_t*> encoded_weights(std::size_t l, const Batch& batch, Words& scratch) const {
+    const std::vector<std::uint32_t>& ids = batch.ids;
+    const std::size_t stride = words_ + kGap;
+    scratch.resize(std::max(scratch.size(), ids.size() * stride));
+    // A shorter period at the end of its room, from where it is repeated without being overtaken.
+    std::vector<std::uint64_t*> out(ids.size(), nullptr);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (has_weight(ids[i], l)) out[i] = scratch.data() + (i + 1) * stride - kGap - schedule_.weight_words[ids[i]];
+    }
+    batch.coefficients->transform(out, context_.extended_basis(level_)->tables(l));
+    std::vector<const std::uint64_t*> weights(ids.size(), nullptr);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (out[i] == nullptr) continue;
+      std::uint64_t* const room = scratch.data() + i * stride;
+      if (out[i] != room) repeat(room, out[i], repeats(ids[i]), 0, words_);
+      weights[i] = room;
     }
     return weights;
   }

@@ -65,6 +65,7 @@ ErrorModel common(const nn::QuadraticNetwork& network, const std::vector<ValueSt
 /// this standard deviation: all of it where they are far below 1/2, next to nothing from 1 on (the first harmonic of
 /// the rounding error's Fourier series). It matters for diagonals that are nearly empty.
 double lost_to_rounding(double deviation) {
+  if (deviation > 3) return 0;  // below 1e-76; where exp underflows it is slow
   return std::min(1.0, 2 * std::exp(-2 * std::numbers::pi * std::numbers::pi * deviation * deviation));
 }
 
@@ -310,11 +311,12 @@ double predicted_error(unsigned log_n, const ScalePlan& scales, const ErrorModel
       const double log_in = scales.log_scale[source.value] * (source.squared ? 2 : 1);
       const double log_weight = log_product - log_in;
       if (log_weight < kMinWeightBits || log_weight > kMaxWeightBits) return kInfinity;
-      local += source.weight_error * noise.encoding(std::exp2(log_weight), stage.period) +
+      const double weight_scale = std::exp2(log_weight), spread = std::sqrt(2.0 * stage.period);
+      local += source.weight_error * noise.encoding(weight_scale, stage.period) +
                source.rotated_gain * noise.extended_switch(level + 1, std::exp2(log_in)) +
                source.paired_gain * noise.key_switch(level + 1, std::exp2(log_in));
       for (const StageErrors::Source::Loss& loss : source.losses) {
-        const double lost = lost_to_rounding(std::exp2(log_weight) * loss.rms / std::sqrt(2.0 * stage.period));
+        const double lost = lost_to_rounding(weight_scale * loss.rms / spread);
         local += lost * lost * loss.contribution;
       }
     }

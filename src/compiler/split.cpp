@@ -46,7 +46,8 @@ class Numbers {
   std::vector<std::size_t> all_;
 };
 
-/// Baby and giant of every rotation, by one rule, modulo `slots`, which divides the `period` of all rotations.
+/// Baby and giant of every rotation, by one rule, modulo `slots`, which divides the `period` of all rotations; both are
+/// powers of two.
 class Splitter {
  public:
   Splitter(const std::vector<Step>& rotations, int slots, int period, const LevelCost& price, const KeyPrice& keys)
@@ -67,7 +68,7 @@ class Splitter {
     for (int low = 1; low < slots_; low *= 2) {
       for (int high = 2 * low; high <= slots_; high *= 2) {
         for (const int round : {0, low / 2}) {
-          consider([&](int k) { return ((k + round) / low * low) % high; });
+          consider([&](int k) { return (k + round) & (high - low); });
         }
       }
     }
@@ -91,7 +92,7 @@ class Splitter {
       const Step& step = rotations_[i];
       out.push_back({.input = step.input,
                      .output = step.output,
-                     .baby = shorter(cyclic(step.rotation - best_[i], slots_)),
+                     .baby = shorter((step.rotation - best_[i]) & (slots_ - 1)),
                      .giant = best_[i],
                      .diagonal = static_cast<std::uint32_t>(i)});
     }
@@ -116,9 +117,9 @@ class Splitter {
     const auto room = static_cast<std::size_t>(period_);
     for (std::size_t i = 0; i < rotations_.size(); ++i) {
       const auto& [input, output, k, exact] = rotations_[i];
-      giants_[i] = cyclic(giant_of(k % slots_), slots_);
-      const int baby = cyclic(k - giants_[i], slots_);
-      if (exact) giants_[i] = cyclic(k - shorter(baby), period_);
+      giants_[i] = giant_of(k & (slots_ - 1)) & (slots_ - 1);
+      const int baby = (k - giants_[i]) & (slots_ - 1);
+      if (exact) giants_[i] = (k - shorter(baby)) & (period_ - 1);
       if (baby != 0) babies_of_inputs_.insert(input * room + static_cast<std::size_t>(baby));
       giants_of_outputs_.insert(output * room + static_cast<std::size_t>(giants_[i]));
     }
@@ -153,7 +154,7 @@ class Splitter {
       key_rotations_.clear();
       for (const std::size_t baby : babies_of_inputs_.all()) {
         const int signed_baby = shorter(static_cast<int>(baby % room));
-        key_rotations_.insert(static_cast<std::size_t>(cyclic(signed_baby, period_)));
+        key_rotations_.insert(static_cast<std::size_t>(signed_baby & (period_ - 1)));
       }
       for (const std::size_t step : steps_.all()) key_rotations_.insert(step);
       for (const std::size_t k : key_rotations_.all()) {
