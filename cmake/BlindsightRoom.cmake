@@ -35,6 +35,6 @@ function(blindsight_test ROOM)
   target_compile_definitions(test_${ROOM} PRIVATE
     BLINDSIGHT_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
     BLINDSIGHT_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  gtest_discover_tests(test_${ROOM} PROPERTIES TIMEOUT 600 LABELS ${ROOM} DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(test_${ROOM} PROPERTIES TIMEOUT 1500 LABELS ${ROOM} DISCOVERY_TIMEOUT 60)
   add_dependencies(tests test_${ROOM})
 endfunction()
