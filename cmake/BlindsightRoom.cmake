@@ -26,15 +26,19 @@ function(blindsight_room NAME)
   set_property(GLOBAL APPEND PROPERTY BLINDSIGHT_ROOMS ${NAME})
 endfunction()
 
-# A GoogleTest executable `test_<room>` from the files of tests/<room>/. Its tests carry the room's name as label.
+# A GoogleTest executable `test_<room>` from the files of tests/<room>/. Its tests carry the room's name as label; each
+# has TIMEOUT seconds, 600 by default.
 function(blindsight_test ROOM)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 600)
+  endif()
   add_executable(test_${ROOM} ${ARG_SOURCES})
   target_link_libraries(test_${ROOM} PRIVATE blindsight_${ROOM} ${ARG_LIBS} GTest::gtest_main)
   target_compile_options(test_${ROOM} PRIVATE -Wall -Wextra -Wno-psabi)
   target_compile_definitions(test_${ROOM} PRIVATE
     BLINDSIGHT_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
     BLINDSIGHT_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  gtest_discover_tests(test_${ROOM} PROPERTIES TIMEOUT 1500 LABELS ${ROOM} DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(test_${ROOM} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${ROOM} DISCOVERY_TIMEOUT 60)
   add_dependencies(tests test_${ROOM})
 endfunction()
