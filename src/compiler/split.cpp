@@ -18,6 +18,8 @@ constexpr std::size_t kShortList = 160;
 constexpr double kMostInPairs = 0.75;
 
 int cyclic(int k, int n) { return ((k % n) + n) % n; }
+/// `cyclic` of a power of two, for the searches.
+int masked(int k, int n) { return k & (n - 1); }
 
 /// A step to be split, and what it is for.
 struct Step {
@@ -92,7 +94,7 @@ class Splitter {
       const Step& step = rotations_[i];
       out.push_back({.input = step.input,
                      .output = step.output,
-                     .baby = shorter((step.rotation - best_[i]) & (slots_ - 1)),
+                     .baby = shorter(masked(step.rotation - best_[i], slots_)),
                      .giant = best_[i],
                      .diagonal = static_cast<std::uint32_t>(i)});
     }
@@ -117,9 +119,9 @@ class Splitter {
     const auto room = static_cast<std::size_t>(period_);
     for (std::size_t i = 0; i < rotations_.size(); ++i) {
       const auto& [input, output, k, exact] = rotations_[i];
-      giants_[i] = giant_of(k & (slots_ - 1)) & (slots_ - 1);
-      const int baby = (k - giants_[i]) & (slots_ - 1);
-      if (exact) giants_[i] = (k - shorter(baby)) & (period_ - 1);
+      giants_[i] = masked(giant_of(masked(k, slots_)), slots_);
+      const int baby = masked(k - giants_[i], slots_);
+      if (exact) giants_[i] = masked(k - shorter(baby), period_);
       if (baby != 0) babies_of_inputs_.insert(input * room + static_cast<std::size_t>(baby));
       giants_of_outputs_.insert(output * room + static_cast<std::size_t>(giants_[i]));
     }
@@ -154,7 +156,7 @@ class Splitter {
       key_rotations_.clear();
       for (const std::size_t baby : babies_of_inputs_.all()) {
         const int signed_baby = shorter(static_cast<int>(baby % room));
-        key_rotations_.insert(static_cast<std::size_t>(signed_baby & (period_ - 1)));
+        key_rotations_.insert(static_cast<std::size_t>(masked(signed_baby, period_)));
       }
       for (const std::size_t step : steps_.all()) key_rotations_.insert(step);
       for (const std::size_t k : key_rotations_.all()) {

@@ -2,7 +2,8 @@
 // instruction set; everything has internal linkage, because those files are built with different flags.
 //
 // A policy has words W (integers in [0, q)) and transform values V (whatever lazy form suits its multiplier), both
-// of kLanes lanes; Q holds a modulus, F a fixed factor for words, Tw a twiddle.
+// of kLanes lanes; Q holds a modulus, F a fixed factor for words, Tw a twiddle. A Sum gathers products of Operands
+// (words made ready for many of them) without reducing any; `fold` and `settle` make it a word.
 #pragma once
 
 #include <cstddef>
