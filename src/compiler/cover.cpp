@@ -134,6 +134,10 @@ class Rotations {
     return static_cast<std::uint32_t>(pair << log_slots_) | ((input_slot - output_slot) & mask_);
   }
   std::uint32_t rotation(std::uint32_t number) const { return number & mask_; }
+  /// The same between the same ciphertexts, by less than `period`.
+  std::uint32_t shortest(std::uint32_t number, std::size_t period) const {
+    return number & ~(mask_ & ~static_cast<std::uint32_t>(period - 1));
+  }
   CoveringDiagonal diagonal(std::uint32_t number) const {
     const std::size_t pair = number >> log_slots_;
     return {
@@ -156,9 +160,11 @@ class Rotations {
 
 using Result = std::optional<std::vector<CoveringDiagonal>>;
 
-/// Where every element and every sum stands in one slot only there is nothing to choose.
+/// Where every sum stands in one slot only, and every element in one of each `period`, with which the input repeats,
+/// there is nothing to choose: rotations that differ by a period do the same.
 Result forced_cover(const SlotsOfElement& slots_of, const nn::SparseMatrix& map, const Sums& sums,
-                    const Rotations& rotations, std::size_t limit, Weights weights, std::size_t slots) {
+                    const Rotations& rotations, std::size_t period, std::size_t limit, Weights weights,
+                    std::size_t slots) {
   std::vector<std::int32_t> index(rotations.count(), -1);
   std::vector<std::uint32_t> numbers;
   std::vector<std::vector<double>> diagonals;
@@ -166,7 +172,8 @@ Result forced_cover(const SlotsOfElement& slots_of, const nn::SparseMatrix& map,
   for (std::size_t i = 0; i < sums.base.size(); ++i) {
     const std::uint32_t base = sums.base[i];
     for (std::uint32_t j = map.row_begin[sums.row[i]]; j < map.row_begin[sums.row[i] + 1]; ++j) {
-      const std::uint32_t number = rotations.number(slots_of.slot[slots_of.begin[map.col[j]]], base);
+      const std::uint32_t number =
+          rotations.shortest(rotations.number(slots_of.slot[slots_of.begin[map.col[j]]], base), period);
       std::int32_t& at = index[number];
       if (at < 0) {
         if (numbers.size() == limit) return std::nullopt;
@@ -273,20 +280,21 @@ std::optional<std::vector<CoveringDiagonal>> cover(const Layout& input, const Sl
                                                    const nn::SparseMatrix& map, const Placement& placement,
                                                    std::size_t limit, Weights weights, double work_limit) {
   const Sums sums = sums_of(placement);
+  const std::size_t slots = placement.slots();
+  const std::size_t period = input.element.size() == slots ? std::size_t{1} << log_period_of(input) : slots;
   double work = 0;
   bool forced = sums.offsets.size() == 1;
   for (const std::int32_t row : sums.row) {
     for (std::uint32_t j = map.row_begin[row]; j < map.row_begin[row + 1]; ++j) {
       const std::uint32_t copies = slots_of.begin[map.col[j] + 1] - slots_of.begin[map.col[j]];
       if (copies == 0) throw InvalidArgument("column " + std::to_string(map.col[j]) + " stands in no slot");
-      forced = forced && copies == 1;
+      forced = forced && copies == slots / period;
       work += static_cast<double>(copies) * static_cast<double>(sums.offsets.size());
     }
   }
   if (work > work_limit) return std::nullopt;
-  const std::size_t slots = placement.slots();
   const Rotations rotations(placement.log_slots, input.element.size() / slots, placement.ciphertexts());
-  return forced ? forced_cover(slots_of, map, sums, rotations, limit, weights, slots)
+  return forced ? forced_cover(slots_of, map, sums, rotations, period, limit, weights, slots)
                 : greedy_cover(input, slots_of, map, sums, rotations, limit, weights, slots);
 }
 

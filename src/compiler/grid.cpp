@@ -80,9 +80,11 @@ std::optional<Placement> placement(const Grid& grid, unsigned log_slots, unsigne
   out.row_bits = used;
   out.high_fold_bit = log_slots;
   out.replicate = used < log_slots;
+  out.position.reserve(static_cast<std::size_t>(grid.channels * grid.height * grid.width));
   for (std::int64_t c = 0; c < grid.channels; ++c) {
     for (std::int64_t y = 0; y < grid.height; ++y) {
-      for (std::int64_t x = 0; x < grid.width; ++x) out.position.push_back(grid.position(c, y, x));
+      const std::uint32_t row = grid.position(c, y, 0);
+      for (std::int64_t x = 0; x < grid.width; ++x) out.position.push_back(row | sum_bits(grid.column_bits, x));
     }
   }
   return out;

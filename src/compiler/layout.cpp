@@ -1,6 +1,19 @@
 #include "blindsight/compiler/layout.h"
 
+#include <algorithm>
+#include <bit>
+
 namespace blindsight::compiler {
+
+unsigned log_period_of(const Layout& layout) {
+  auto bits = static_cast<unsigned>(std::countr_zero(layout.element.size()));
+  const auto repeats = [&](unsigned log_half) {
+    const auto half = layout.element.begin() + (std::ptrdiff_t{1} << log_half);
+    return std::equal(layout.element.begin(), half, half);
+  };
+  while (bits > 0 && repeats(bits - 1)) --bits;
+  return bits;
+}
 
 void write(ByteWriter& out, const Layout& layout) {
   for (const std::int32_t element : layout.element) out.u32(static_cast<std::uint32_t>(element));

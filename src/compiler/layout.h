@@ -19,6 +19,9 @@ struct Layout {
   bool operator==(const Layout&) const = default;
 };
 
+/// log2 of the shortest period of all its slots, whose number is a power of two.
+unsigned log_period_of(const Layout& layout);
+
 void write(ByteWriter& out, const Layout& layout);
 /// Exactly `slots` entries, each below `elements`. Throws FormatError.
 Layout read_layout(ByteReader& in, std::size_t slots, std::size_t elements);

@@ -7,15 +7,14 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <optional>
-#include <set>
 #include <tuple>
 
 #include "blindsight/base/error.h"
 #include "blindsight/base/parallel.h"
 #include "blindsight/compiler/grid.h"
 #include "blindsight/compiler/repetition.h"
+#include "blindsight/compiler/row_placements.h"
 #include "blindsight/compiler/split.h"
 
 namespace blindsight::compiler {
@@ -86,17 +85,6 @@ struct Standing {
   std::shared_ptr<const Standing> half;  // the same in a ring of half the slots; null where nothing reads it there
 };
 using StandingPtr = std::shared_ptr<const Standing>;
-
-/// log2 of the shortest period of all its slots.
-unsigned log_period_of(const Layout& layout) {
-  auto bits = static_cast<unsigned>(std::countr_zero(layout.element.size()));
-  const auto repeats = [&](unsigned log_half) {
-    const auto half = layout.element.begin() + (std::ptrdiff_t{1} << log_half);
-    return std::equal(layout.element.begin(), half, half);
-  };
-  while (bits > 0 && repeats(bits - 1)) --bits;
-  return bits;
-}
 
 /// Whether one ciphertext holds it and `times` halvings of the ring leave it as it is.
 bool may_shrink(const Layout& layout, unsigned log_period, unsigned times) {
@@ -639,12 +627,6 @@ Lowered Search::build(const State& state) {
   return out;
 }
 
-Layout repeat(std::vector<std::int32_t> period, std::size_t slots) {
-  Layout layout;
-  for (std::size_t s = 0; s < slots; ++s) layout.element.push_back(period[s % period.size()]);
-  return layout;
-}
-
 /// Periods for every stage, to be tried: one that holds every tensor, or all slots where copies in the free ones may be
 /// of use; then as short as the tensors are that a stage and those after it read and make.
 std::vector<std::vector<unsigned>> periods_to_try(const nn::QuadraticNetwork& network, unsigned log_slots) {
@@ -687,89 +669,6 @@ Layout repeated(const Layout& layout, unsigned log_period, unsigned log_slots) {
     for (std::size_t copy = 0; copy < std::size_t{1} << (log_slots - log_period); ++copy) {
       out.element.insert(out.element.end(), layout.element.begin() + static_cast<std::ptrdiff_t>(first),
                          layout.element.begin() + static_cast<std::ptrdiff_t>(first + period));
-    }
-  }
-  return out;
-}
-
-std::vector<std::vector<std::uint32_t>> group_rows(const nn::SparseMatrix& map) {
-  std::map<std::vector<std::uint32_t>, std::size_t> index;
-  std::vector<std::vector<std::uint32_t>> groups;
-  for (std::uint32_t r = 0; r < map.rows; ++r) {
-    const std::vector<std::uint32_t> columns(map.col.begin() + map.row_begin[r],
-                                             map.col.begin() + map.row_begin[r + 1]);
-    const auto [it, fresh] = index.try_emplace(columns, groups.size());
-    if (fresh) groups.emplace_back();
-    groups[it->second].push_back(r);
-  }
-  for (const auto& group : groups) {
-    if (group.size() != groups[0].size()) return {};
-  }
-  return groups;
-}
-
-std::vector<Layout> input_layouts(const nn::SparseMatrix& first, unsigned log_slots) {
-  const std::size_t slots = std::size_t{1} << log_slots;
-  std::vector<Layout> layouts;
-  if (first.cols <= slots) {
-    std::vector<std::int32_t> period(std::bit_ceil(first.cols), kZero);
-    for (std::size_t i = 0; i < first.cols; ++i) period[i] = static_cast<std::int32_t>(i);
-    layouts.push_back(repeat(std::move(period), slots));
-  }
-  const auto groups = group_rows(first);
-  if (groups.size() > 1) {
-    std::size_t taps = 0;
-    for (const auto& group : groups) {
-      taps = std::max<std::size_t>(taps, first.row_begin[group[0] + 1] - first.row_begin[group[0]]);
-    }
-    const std::size_t padded_groups = std::bit_ceil(groups.size());
-    const std::size_t padded_taps = std::bit_ceil(std::max<std::size_t>(1, taps));
-    if (padded_groups * padded_taps <= slots) {
-      std::vector<std::int32_t> period(padded_groups * padded_taps, kZero);
-      for (std::size_t g = 0; g < groups.size(); ++g) {
-        const std::uint32_t begin = first.row_begin[groups[g][0]];
-        const std::uint32_t end = first.row_begin[groups[g][0] + 1];
-        for (std::uint32_t t = 0; t < end - begin; ++t) {
-          period[t * padded_groups + g] = static_cast<std::int32_t>(first.col[begin + t]);
-        }
-      }
-      layouts.push_back(repeat(std::move(period), slots));
-    }
-  }
-  return layouts;
-}
-
-std::vector<Placement> placements(const nn::SparseMatrix& map, unsigned log_slots) {
-  std::vector<std::vector<std::uint32_t>> orders;
-  std::vector<std::uint32_t> natural(map.rows);
-  for (std::uint32_t r = 0; r < map.rows; ++r) natural[r] = r;
-  orders.push_back(natural);
-  const auto groups = group_rows(map);
-  if (groups.size() > 1 && groups[0].size() > 1) {
-    const std::size_t padded = std::bit_ceil(groups.size());
-    std::vector<std::uint32_t> order(map.rows);
-    for (std::uint32_t g = 0; g < groups.size(); ++g) {
-      for (std::uint32_t m = 0; m < groups[g].size(); ++m) {
-        order[groups[g][m]] = static_cast<std::uint32_t>(m * padded + g);
-      }
-    }
-    if (order != natural) orders.push_back(std::move(order));
-  }
-  std::vector<Placement> out;
-  for (const auto& order : orders) {
-    const unsigned bits = index_bits(*std::max_element(order.begin(), order.end()) + std::size_t{1});
-    if (bits > log_slots) continue;
-    for (unsigned a = 0; a + bits <= log_slots; ++a) {
-      for (unsigned low = 0; low <= a; ++low) {
-        if (low != 0 && low + 2 < a) continue;
-        for (unsigned high = a + bits; high <= log_slots; ++high) {
-          const bool copies = low < a || high > a + bits;
-          for (const bool replicate : {false, true}) {
-            if (replicate && !copies) continue;
-            out.push_back({log_slots, 0, a, bits, low, high, replicate, order});
-          }
-        }
-      }
     }
   }
   return out;

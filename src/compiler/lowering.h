@@ -84,16 +84,6 @@ struct LoweringOptions {
 /// at least that.
 unsigned ring_of(const std::vector<ckks::SmallerRing>& smaller, unsigned level);
 
-/// Rows with identical columns, in order of first appearance; empty unless every group has the same number of rows.
-std::vector<std::vector<std::uint32_t>> group_rows(const nn::SparseMatrix& map);
-
-/// Input layouts worth trying beside grids: plain, and (where the first map is a convolution) one slot for every tap
-/// and position.
-std::vector<Layout> input_layouts(const nn::SparseMatrix& first, unsigned log_slots);
-
-/// Placements worth trying for the rows of a small `map`.
-std::vector<Placement> placements(const nn::SparseMatrix& map, unsigned log_slots);
-
 /// The cheapest of the layouts tried (a beam search over the stages). Throws UnsupportedModel where a tensor does not
 /// fit kMaxCiphertexts ciphertexts, or the keys can't be bounded as asked for.
 Lowered lower(const nn::QuadraticNetwork& network, const LoweringOptions& options);

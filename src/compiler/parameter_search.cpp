@@ -7,6 +7,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "blindsight/base/parallel.h"
 #include "blindsight/compiler/noise.h"
 #include "blindsight/compiler/slots.h"
 
@@ -434,15 +435,17 @@ std::optional<ParameterChoice> search_parameters(unsigned log_n, const ErrorMode
   const auto budget = static_cast<unsigned>(ckks::max_log_qp(log_n));
   const unsigned depth = model.depths.back();
   const unsigned specials = rings.special_limbs;
-  std::vector<ParameterChoice> found;
-  for (unsigned out_bits = narrowest(log_n); out_bits <= kMaxOutputBits; ++out_bits) {
-    ParameterChoice best;
+  const unsigned least_bits = narrowest(log_n);
+  std::vector<ParameterChoice> by_bits(kMaxOutputBits + 1 - least_bits);  // of the last prime
+  parallel_for(by_bits.size(), [&](std::size_t i) {
+    const unsigned out_bits = least_bits + static_cast<unsigned>(i);
+    ParameterChoice& best = by_bits[i];
     best.error = kInfinity;
     for (const double log_scale : {20.0, 26.0, 32.0, 38.0}) {
       for (const unsigned p_bits : {40U, 50U}) {
         if (out_bits + specials * p_bits >= budget) continue;
         const unsigned words = std::min<unsigned>(ring::kMaxPrimeBits, (budget - out_bits - specials * p_bits) / depth);
-        if (words < narrowest(log_n)) continue;
+        if (words < least_bits) continue;
         ScalePlan start;
         start.q_bits.assign(depth + 1, words);
         start.q_bits[0] = out_bits;
@@ -455,7 +458,10 @@ std::optional<ParameterChoice> search_parameters(unsigned log_n, const ErrorMode
         if (choice.error < best.error) best = choice;
       }
     }
-    if (best.error < kInfinity) found.push_back(best);
+  });
+  std::vector<ParameterChoice> found;
+  for (ParameterChoice& choice : by_bits) {
+    if (choice.error < kInfinity) found.push_back(std::move(choice));
   }
   if (found.empty()) return std::nullopt;
   double least = kInfinity;

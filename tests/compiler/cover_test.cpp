@@ -7,7 +7,7 @@
 
 #include "blindsight/base/error.h"
 #include "blindsight/compiler/grid.h"
-#include "blindsight/compiler/lowering.h"
+#include "blindsight/compiler/row_placements.h"
 #include "hand_made.h"
 #include "small_networks.h"
 
@@ -119,6 +119,9 @@ TEST(Cover, CopiesOfTheInputSaveRotations) {
   Layout copies = natural(16, 256);
   for (std::size_t s = 0; s < 256; ++s) copies.element[s] = static_cast<std::int32_t>(s % 16);
   EXPECT_EQ(expect_covers(copies, map, plain_placement(16, 8)), 16u);
+  const auto diagonals =
+      cover(copies, SlotsOfElement(copies, map.cols), map, plain_placement(16, 8), kNoLimit, Weights::kLeaveOut);
+  for (const CoveringDiagonal& d : *diagonals) EXPECT_LT(d.rotation, 16u) << "though any copy would do";
   // Sixteen partial sums a row: one rotation does it all.
   Placement folded = plain_placement(16, 8);
   folded.row_bit = 4;
