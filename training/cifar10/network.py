@@ -15,15 +15,15 @@ RESIDUAL_SHIFT = 0.7  # of a layer that ends a block: what is added brings a mea
 class Square(torch.autograd.Function):
     """a·u² + c with u = z + shift, channels innermost, u being cut off at ±limit.
 
-    z is N×H×W×C, shift H×W×C, a and c are C. The derivative passes the cut as if there were none, and pulls what lies
-    beyond ±BOUND back: the gradient of a Huber penalty, `pull` times.
+    z is N×H×W×C, shift H×W×C, a and c are C. The derivative pulls what lies beyond ±BOUND back: the gradient of a Huber
+    penalty, `pull` times. Where `passing` is set, it passes the cut as if there were none.
     """
 
     @staticmethod
-    def forward(context, z, shift, a, c, limit, pull):
+    def forward(context, z, shift, a, c, limit, pull, passing):
         u = z + shift
         context.save_for_backward(u, a)
-        context.limit, context.pull = limit, pull
+        context.limit, context.pull, context.passing = limit, pull, passing
         cut = u.clamp(-limit, limit)
         return cut.square_().mul_(a).add_(c)
 
@@ -33,11 +33,12 @@ class Square(torch.autograd.Function):
         gradient = gradient.contiguous()
         cut = u.clamp(-context.limit, context.limit)
         scaled = gradient * cut
-        of_u = (u - u.clamp(-BOUND, BOUND)).clamp_(-1, 1).mul_(context.pull).addcmul_(scaled, 2 * a)
+        of_cut = scaled if context.passing else scaled * (u == cut)
+        of_u = (u - u.clamp(-BOUND, BOUND)).clamp_(-1, 1).mul_(context.pull).addcmul_(of_cut, 2 * a)
         positions = gradient.shape[1] * gradient.shape[2]
         of_a = scaled.mul_(cut).view(len(u), -1).sum(0).view(positions, -1).sum(0)
         of_c = gradient.view(len(u), -1).sum(0).view(positions, -1).sum(0)
-        return of_u, of_u.sum(0), of_a, of_c, None, None
+        return of_u, of_u.sum(0), of_a, of_c, None, None, None
 
 
 class Layer(nn.Module):
@@ -56,7 +57,7 @@ class Layer(nn.Module):
         self.shift = nn.Parameter(torch.full((side, side, outputs), shift))
         self.a = nn.Parameter(torch.full((outputs,), SQUARE_WEIGHT))
         self.c = nn.Parameter(torch.full((outputs,), -SQUARE_WEIGHT * (1 + SHIFT**2)))
-        self.limit, self.pull = BOUND, 0.0
+        self.limit, self.pull, self.passing = BOUND, 0.0, True
         self.u = None
 
     @torch.no_grad()
@@ -76,7 +77,8 @@ class Layer(nn.Module):
             z = z + added
         if self.training:
             z = z.float().permute(0, 2, 3, 1)
-            return Square.apply(z, self.shift, self.a, self.c, self.limit, self.pull / len(z)).permute(0, 3, 1, 2)
+            squared = Square.apply(z, self.shift, self.a, self.c, self.limit, self.pull / len(z), self.passing)
+            return squared.permute(0, 3, 1, 2)
         self.u = z + self.shift.permute(2, 0, 1)
         return self.a.view(-1, 1, 1) * (self.u * self.u) + self.c.view(-1, 1, 1)
 
@@ -135,18 +137,20 @@ class Network(nn.Module):
         """The largest magnitude before a square, over the last batch."""
         return max(u.abs().max().item() for u in self.entering_squares())
 
-    def set_bounds(self, limit, pull):
-        """While training, values are cut off at `limit`, and every value of an image costs `pull` times the Huber
-        function of what lies beyond BOUND."""
+    def set_bounds(self, limit, pull, passing=True):
+        """While training, values are cut off at `limit` (and their derivative too, unless it is `passing`), and every
+        value of an image costs `pull` times the Huber function of what lies beyond BOUND."""
         for layer in self.layers():
-            layer.limit, layer.pull = limit, pull
+            layer.limit, layer.pull, layer.passing = limit, pull, passing
 
-    def folded(self):
-        shipped = copy.deepcopy(self).eval()
-        for module in shipped.modules():
+    def fold(self):
+        for module in self.modules():
             if isinstance(module, (Layer, Shortcut)):
                 module.fold()
-        return shipped
+        return self
+
+    def folded(self):
+        return copy.deepcopy(self).eval().fold()
 
 
 class FastNet(Network):

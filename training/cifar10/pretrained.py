@@ -17,16 +17,18 @@ CURVATURE = 0.04  # a of the first activation in a block
 LEAST_SQUARE = 1e-3  # of w2: a channel below it, of nearly no curvature, is given this much
 
 
+def initializers(model):
+    """The tensors stored in an ONNX model, by name."""
+    return {tensor.name: torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
+            for tensor in model.graph.initializer}
+
+
 @torch.no_grad()
 def adopt(network, path, dataset):
     """Copies weights from an ONNX file with a card beside it, whose names are those of AutoFHE's ResNets (c, a,
-    body.B.c1, body.B.a1, …, fc). The network is folded from then on: it has no batch norms."""
+    body.B.c1, body.B.a1, …, fc), into a folded network."""
     preprocess = json.loads(path.with_suffix(".json").read_text())["preprocess"]
-    tensors = {tensor.name: torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
-               for tensor in onnx.load(str(path)).graph.initializer}
-    for module in network.modules():
-        if isinstance(module, (Layer, Shortcut)):
-            module.fold()
+    tensors = initializers(onnx.load(str(path)))
     # Zeros at the border stand for the mean, which has to be the same.
     mean, std = MEAN_STD[dataset]
     if not np.allclose(mean, preprocess["mean"]):
@@ -58,12 +60,11 @@ def fill(layer, tensors, conv, activation, factor, gain):
 
 
 @torch.no_grad()
-def unfold(network, path):
-    """Copies weights from the ONNX file of the same architecture's shipped form. Every batch norm takes a convolution's
-    bias for its mean, and a variance of one: the function stays the same."""
+def load_shipped(network, path):
+    """Copies weights from the ONNX file of the same architecture's shipped form. Where the network is not folded, every
+    batch norm takes a convolution's bias for its mean, and a variance of one: the function stays the same."""
     model = onnx.load(str(path))
-    tensors = {tensor.name: torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
-               for tensor in model.graph.initializer}
+    tensors = initializers(model)
     for node in model.graph.node:
         if node.op_type == "Identity":  # what is equal is stored once
             tensors[node.output[0]] = tensors[node.input[0]]
@@ -73,9 +74,13 @@ def unfold(network, path):
     for name, module in network.named_modules():
         if not isinstance(module, (Layer, Shortcut)):
             continue
+        bias = tensors[f"{name}.conv.bias"]
         module.conv.weight.copy_(tensors[f"{name}.conv.weight"])
-        module.norm.running_mean.copy_(-tensors[f"{name}.conv.bias"])
-        module.norm.running_var.fill_(1 - module.norm.eps)
+        if module.conv.bias is not None:
+            module.conv.bias.copy_(bias)
+        else:
+            module.norm.running_mean.copy_(-bias)
+            module.norm.running_var.fill_(1 - module.norm.eps)
         if isinstance(module, Layer):
             module.shift.copy_(next(activations).permute(1, 2, 0))
             module.a.copy_(next(activations).flatten())

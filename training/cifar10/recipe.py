@@ -26,7 +26,9 @@ class Recipe:
     batch: int = 256
     margin: int = 4  # pixels by which images are shifted at most
     limit: float = BOUND  # beyond which values are cut off while training
+    passing: bool = True  # the derivative passes that cut
     pull: float = 0.05  # weight of the penalty on values that leave the bounds
+    corrupted: int = 32  # images whose values are bounded too, every fourth step
     smoothing: float = 0.05
     teachers: tuple = ("models/resnet20-relu-lowmem.onnx", "models/ace-resnet20_cifar10_pre.onnx")  # where the data is
     distillation: float = 0.7  # weight of the teachers' answer, the label having the rest
@@ -39,5 +41,6 @@ class Recipe:
 RECIPES = {
     "fast-cifar10": Recipe(FastNet, (64, 256, 2, 1)),
     "resnet20-cifar10": Recipe(ResNet, (16, 3), epochs=12, decay=12, warm_up=0.1, turn=0.002, learning_rate=0.001,
-                               limit=24.0, distillation=1.0, mixed=True, start="models/resnet20-quadratic-aespa.onnx"),
+                               limit=16.0, passing=False, corrupted=0, distillation=1.0, mixed=True,
+                               start="models/resnet20-quadratic-aespa.onnx"),
 }

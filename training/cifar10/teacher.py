@@ -2,13 +2,13 @@
 
 import json
 
-import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
-from onnx import numpy_helper
 
 from cnn.data import MEAN_STD
+
+from .pretrained import initializers
 
 
 class Teachers:
@@ -36,11 +36,9 @@ class Teacher:
                       for node in model.graph.node]
         self.input, self.output = model.graph.input[0].name, model.graph.output[0].name
         self.weights = {}
-        for tensor in model.graph.initializer:
-            weight = torch.from_numpy(np.array(numpy_helper.to_array(tensor))).to(device)
-            if weight.dim() == 4:
-                weight = weight.contiguous(memory_format=torch.channels_last)
-            self.weights[tensor.name] = weight
+        for name, weight in initializers(model).items():
+            layout = torch.channels_last if weight.dim() == 4 else torch.contiguous_format
+            self.weights[name] = weight.to(device).contiguous(memory_format=layout)
 
     @torch.no_grad()
     def __call__(self, images):

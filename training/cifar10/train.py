@@ -14,13 +14,13 @@ from digits.train import descend
 
 from .corrupt import corrupted
 from .muon import Muon
-from .pretrained import adopt, unfold
+from .pretrained import adopt, load_shipped
 from .schedule import Schedule
 from .teacher import Teachers
 
 AVERAGE_DECAY = 0.997
 MOMENTUM = 0.9
-CORRUPTED_STEPS, CORRUPTED_IMAGES = 4, 32  # every so many steps, the range of so many corrupted images is bounded too
+CORRUPTED_STEPS = 4  # every so many steps, the range of corrupted images is bounded too
 SETTLING_IMAGES = 10000
 EVALUATION_BATCH = 500
 SAVE_SECONDS = 300  # at least so often within an epoch, which takes long where others need the machine
@@ -51,12 +51,14 @@ class Trainer(Resumable):
         self.images = torch.from_numpy(train.images.copy()).to(device)
         self.labels = torch.from_numpy(train.labels).to(device)
         self.network = recipe.network(*recipe.sizes)
+        if recipe.start:
+            self.network.fold()  # a pretrained network has no batch norms
         if shipped:
-            unfold(self.network, shipped)
+            load_shipped(self.network, shipped)
         elif recipe.start:
             adopt(self.network, data / recipe.start, recipe.dataset)
         self.network.to(device, memory_format=torch.channels_last)
-        self.network.set_bounds(recipe.limit, recipe.pull)
+        self.network.set_bounds(recipe.limit, recipe.pull, recipe.passing)
         self.averaged = copy.deepcopy(self.network)
         paths = [data / teacher for teacher in recipe.teachers]
         self.teachers = Teachers(paths, recipe.dataset, device) if recipe.distillation else None
@@ -111,8 +113,8 @@ class Trainer(Resumable):
             images = torch.lerp(images, images.flip(0), torch.rand(len(images), 1, 1, 1, device=images.device))
         loss, logits = self.loss(images, labels)
         total = loss
-        if self.epoch > 0 and taken % CORRUPTED_STEPS == 0:
-            total = loss + self.range_loss(images[:CORRUPTED_IMAGES])
+        if recipe.corrupted and self.epoch > 0 and taken % CORRUPTED_STEPS == 0:
+            total = loss + self.range_loss(images[:recipe.corrupted])
         descend(self, total, taken, AVERAGE_DECAY)
         return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
 

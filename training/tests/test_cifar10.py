@@ -16,8 +16,8 @@ from cifar10.corrupt import corrupted
 from cifar10.export import extents
 from cifar10.helix import helical, pad
 from cifar10.muon import Muon, orthogonalised
-from cifar10.network import FastNet, ResNet
-from cifar10.pretrained import adopt, unfold
+from cifar10.network import FastNet, ResNet, Square
+from cifar10.pretrained import adopt
 from cifar10.recipe import RECIPES, Recipe
 from cifar10.schedule import Schedule
 from cifar10.teacher import Teachers
@@ -187,7 +187,7 @@ class Pretrained(Folder):
         onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "weights", [], [], tensors)), str(path))
         card = {"preprocess": {"mean": mean, "std": std}}
         path.with_suffix(".json").write_text(json.dumps(card))
-        network = ResNet(4, 1)
+        network = ResNet(4, 1).fold()
         adopt(network, path, "cifar-10")
         for shipped in (network.eval(), network.folded()):
             torch.testing.assert_close(shipped(normalised(images, "cifar-10")), expected, rtol=1e-3, atol=1e-3)
@@ -195,7 +195,7 @@ class Pretrained(Folder):
         card["preprocess"]["mean"][0] = 0.5
         path.with_suffix(".json").write_text(json.dumps(card))
         with self.assertRaises(SystemExit):
-            adopt(ResNet(4, 1), path, "cifar-10")
+            adopt(ResNet(4, 1).fold(), path, "cifar-10")
 
 
 class Taught(Folder):
@@ -298,6 +298,16 @@ class Training(Folder):
         again.end_within(1)
         self.assertEqual(again.epoch, 3)
 
+    def test_the_derivative_passes_the_cut_or_does_not(self):
+        z = torch.tensor([-9.0, -7, 0.5, 7, 9]).view(1, 1, 5, 1).requires_grad_()
+        a, c = torch.tensor([0.5]), torch.tensor([0.25])
+        for passing in (False, True):
+            out = Square.apply(z, torch.zeros(1, 5, 1), a, c, 8.0, 0.1, passing)
+            torch.testing.assert_close(out.flatten(), torch.tensor([32, 24.5, 0.125, 24.5, 32]) + 0.25)
+            slope, = torch.autograd.grad(out.sum(), z)
+            outer = 8.0 if passing else 0.0  # 2·a·8
+            torch.testing.assert_close(slope.flatten(), torch.tensor([-outer - 0.1, -7.1, 0.5, 7.1, outer + 0.1]))
+
     def test_values_beyond_the_bounds_are_pulled_back(self):
         trainer = self.trainer()
         images = pixels(torch.from_numpy(drawn_split(16).images))
@@ -336,6 +346,20 @@ class Shipping(Folder):
         trainer = Trainer(SMALL, drawn_split(64), 2, self.folder / "run.pt", self.folder, shipped=path)
         torch.testing.assert_close(trainer.averaged.eval()(images), shipped(images), rtol=1e-3, atol=1e-3)
         trainer.step(torch.arange(64))
+
+    def test_what_has_no_batch_norms_is_trained_further_without(self):
+        torch.manual_seed(3)
+        shipped = ResNet(4, 1).fold().eval()
+        for layer in shipped.layers():
+            torch.nn.init.normal_(layer.conv.bias, std=0.1)
+        path = self.folder / "shipped.onnx"
+        write_onnx(shipped, path)
+        recipe = dataclasses.replace(SMALL, network=ResNet, sizes=(4, 1), start="pretrained.onnx")
+        trainer = Trainer(recipe, drawn_split(64), 2, self.folder / "run.pt", self.folder, shipped=path)
+        images = normalised(pixels(torch.from_numpy(drawn_split(8).images)), "cifar-10")
+        trainer.network.set_bounds(1e9, 0)
+        for network in (trainer.network.train(), trainer.network.eval()):
+            torch.testing.assert_close(network(images), shipped(images), rtol=1e-3, atol=1e-3)
 
     def test_card_has_largest_values(self):
         network, _ = self.settled(FastNet(*SMALL.sizes))
