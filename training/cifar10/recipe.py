@@ -40,7 +40,7 @@ class Recipe:
 
 RECIPES = {
     "fast-cifar10": Recipe(FastNet, (64, 256, 2, 1)),
-    "resnet20-cifar10": Recipe(ResNet, (16, 3), epochs=12, decay=12, warm_up=0.1, turn=0.002, learning_rate=0.001,
+    "resnet20-cifar10": Recipe(ResNet, (16, 3), epochs=64, decay=64, warm_up=0.1, turn=0.002, learning_rate=0.001,
                                limit=16.0, passing=False, corrupted=0, distillation=1.0, mixed=True,
                                start="models/resnet20-quadratic-aespa.onnx"),
 }
