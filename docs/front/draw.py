@@ -41,7 +41,8 @@ def point(x, y, system):
     at, height = x(system["seconds"]), y(system["accuracy"])
     title = f"<title>{html.escape(system['source'])}</title>"
     yield f'<circle cx="{at:.1f}" cy="{height:.1f}" r="5" fill="{colour}">{title}</circle>'
-    yield text(at - 9, height + (4 if system["ours"] else 20), system["name"], "end", colour)
+    side, anchor = (9, "start") if system.get("right") else (-9, "end")
+    yield text(at + side, height + (4 if system["ours"] else 20), system["name"], anchor, colour)
 
 
 def draw(systems):
