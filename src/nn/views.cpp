@@ -99,7 +99,8 @@ void require_image(const Shape& shape) {
 
 std::vector<double> mirrored(std::span<const double> image, const Shape& shape) {
   require_image(shape);
-  if (image.size() != element_count(shape)) throw InvalidArgument("an image of another shape than " + to_string(shape));
+  if (image.size() != static_cast<std::size_t>(element_count(shape)))
+    throw InvalidArgument("an image of another shape than " + to_string(shape));
   std::vector<double> out(image.size());
   for (std::uint32_t e = 0; e < out.size(); ++e) out[e] = image[mirrored_element(e, shape)];
   return out;
