@@ -230,14 +230,22 @@ class Application {
   bool has_weight(std::uint32_t id, std::size_t l) const { return l <= level_ || schedule_.weight_special[id]; }
   std::size_t repeats(std::uint32_t id) const { return words_ / schedule_.weight_words[id]; }
 
-  /// Words [first, first + count) of those of a shorter period, each `repeats` times.
+  /// Words [first, first + count) of those of a shorter period, each `repeats` times, a power of two that does not cut
+  /// across `first` unless it is larger than `count`.
   static void repeat(std::uint64_t* out, const std::uint64_t* words, std::size_t repeats, std::size_t first,
                      std::size_t count) {
-    for (std::size_t w = 0; w < count;) {
-      const std::uint64_t word = words[(first + w) / repeats];
-      const std::size_t run = std::min(repeats - (first + w) % repeats, count - w);
-      std::fill_n(out + w, run, word);
-      w += run;
+    const unsigned log = static_cast<unsigned>(std::countr_zero(repeats));
+    words += first >> log;
+    if (repeats >= count) {
+      std::fill_n(out, count, *words);
+    } else if (repeats == 2) {
+      for (std::size_t w = 0; w < count / 2; ++w) {
+        const std::uint64_t word = words[w];
+        out[2 * w] = word;
+        out[2 * w + 1] = word;
+      }
+    } else {
+      for (std::size_t w = 0; w < count >> log; ++w) std::fill_n(out + (w << log), repeats, words[w]);
     }
   }
 
