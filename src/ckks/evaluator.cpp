@@ -375,25 +375,25 @@ void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a
   switcher_->inner_product(digits, galois_key(keys, element, a.level), a.level, &a.body, add_permuted(acc, a, element));
 }
 
-void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k,
-                            const EvaluationKeys& keys) const {
+void Evaluator::add_rotated(ExtendedCiphertext& acc, ExtendedCiphertext& a, int k, const EvaluationKeys& keys) const {
   const std::uint32_t element = context_->rotation_element(k);
   if (element == 1) {
     add_inplace(acc, a);
     return;
   }
-  add_rotated(acc, a, k, galois_key(keys, element, a.level));
+  EvalPoly mask = EvalPoly::uninitialised(context_->basis(a.level));
+  EvalPoly* const extended[] = {&a.mask};
+  switcher_->mod_down_overwriting(extended, a.level, [&](std::size_t, std::size_t l, std::uint64_t* limb) {
+    switcher_->divide(mask.limb(l), a.mask.limb(l), limb, a.level, l);
+  });
+  switcher_->switch_key(mask, galois_key(keys, element, a.level), &a.body, add_permuted(acc, a, element));
 }
 
-void Evaluator::add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k,
-                            const KeySwitchKey& key) const {
-  switcher_->switch_key(mod_down(a.mask, a.level), key, &a.body, add_permuted(acc, a, context_->rotation_element(k)));
-}
-
-void Evaluator::add_conjugate(ExtendedCiphertext& acc, const ExtendedCiphertext& a, const EvaluationKeys& keys) const {
+void Evaluator::add_conjugate(ExtendedCiphertext& a, const EvaluationKeys& keys) const {
   const std::uint32_t element = context_->conjugation_element();
+  // A limb's sums are whole before they are added to it.
   switcher_->switch_key(mod_down(a.mask, a.level), galois_key(keys, element, a.level), &a.body,
-                        add_permuted(acc, a, element));
+                        add_permuted(a, a, element));
 }
 
 void Evaluator::add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const {

@@ -75,12 +75,11 @@ class Evaluator {
   /// acc += rot_k(a), `digits` from hoist(a).
   void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, std::span<const ring::EvalPoly> digits, int k,
                    const EvaluationKeys& keys) const;
-  /// The same where this is the only rotation of `a`: nothing is hoisted, the digits never reach memory.
-  void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k, const EvaluationKeys& keys) const;
-  /// The same with the key of that rotation, of a's level or above.
-  void add_rotated(ExtendedCiphertext& acc, const ExtendedCiphertext& a, int k, const KeySwitchKey& key) const;
-  /// acc += the conjugate of a.
-  void add_conjugate(ExtendedCiphertext& acc, const ExtendedCiphertext& a, const EvaluationKeys& keys) const;
+  /// The same where this is the only rotation of `a`, whose limbs modulo P are overwritten: nothing is hoisted, the
+  /// digits never reach memory.
+  void add_rotated(ExtendedCiphertext& acc, ExtendedCiphertext& a, int k, const EvaluationKeys& keys) const;
+  /// a += its conjugate.
+  void add_conjugate(ExtendedCiphertext& a, const EvaluationKeys& keys) const;
   /// The key of a rotation, not by 0, that serves this level. Throws KeyMismatch where there is none.
   const KeySwitchKey& rotation_key(const EvaluationKeys& keys, int k, unsigned level) const;
   void add_inplace(ExtendedCiphertext& a, const ExtendedCiphertext& b) const;

@@ -99,6 +99,7 @@ class Application {
         scale_(inputs[0]->scale * weight_scale[0]),
         paired_(schedule.paired != 0),
         words_(schedule.most_words),
+        at_hand_(schedule.weights_at_hand(cached != nullptr)),
         log_run_(static_cast<unsigned>(std::countr_zero((paired_ ? context_.n() : context_.slots()) / words_))) {
     if (!paired_) return;
     zeros_.assign(words_, 0);
@@ -161,8 +162,8 @@ class Application {
     std::size_t l, first, count;
   };
 
-  /// All inner sums, window by window: the baby steps of one are used up while they are in a cache. Where weights are
-  /// yet to be encoded, that is a limb.
+  /// All inner sums, window by window: the baby steps of one are used up while they are in a cache. Where the weights
+  /// of a limb aren't at hand at the same time, that is a limb.
   void make_sums() {
     bool extended = false;
     sums_.resize(schedule_.groups.size());
@@ -179,7 +180,7 @@ class Application {
       Hoisted& hoisted = hoisted_[factor.input];
       if (factor.rotated() && hoisted.source == nullptr) hoisted = evaluator_.hoist(*inputs_[factor.input]);
     }
-    for (const auto groups : schedule_.batches(cached_ != nullptr)) {
+    for (const auto groups : schedule_.batches(at_hand_)) {
       Batch& batch = batches_.emplace_back();
       std::map<std::uint32_t, std::size_t> position;
       for (const Group& group : groups) {
@@ -205,13 +206,21 @@ class Application {
       }
     }
     const std::size_t limbs = extended ? context_.extended_basis(level_)->size() : level_ + 1, n = context_.n();
-    const std::size_t count = cached_ != nullptr && paired_ ? std::min(n, kUniformBlock) : n;
-    parallel_for(limbs * (n / count), [&](std::size_t task) {
-      sum_up({task / (n / count), task % (n / count) * count, count});
-    });
+    const std::size_t count = at_hand_ && paired_ ? std::min(n, kUniformBlock) : n, windows = n / count;
+    if (at_hand_ && cached_ == nullptr) {
+      for (std::size_t l = 0; l < limbs; ++l) {
+        encode_limb(l);
+        parallel_for(windows, [&](std::size_t w) { sum_up({l, w * count, count}); });
+      }
+    } else {
+      parallel_for(limbs * windows, [&](std::size_t task) {
+        sum_up({task / windows, task % windows * count, count});
+      });
+    }
     hoisted_.clear();
     bodies_.clear();
     batches_.clear();
+    limb_words_ = {};
   }
 
   ring::EvalPoly body_times_p(const Ciphertext& input) const {
@@ -224,7 +233,25 @@ class Application {
 
   /// What a window multiplies with, the same number of words of each weight of the batch; null where there is none.
   std::vector<const std::uint64_t*> weights_of(const Window& window, const Batch& batch, Words& scratch) const {
-    return cached_ != nullptr ? cached_weights(window, batch, scratch) : encoded_weights(window.l, batch, scratch);
+    return at_hand_ ? weights_at_hand(window, batch, scratch) : encoded_weights(window.l, batch, scratch);
+  }
+
+  /// All weights' words of a limb, for its windows.
+  void encode_limb(std::size_t l) {
+    const Batch& batch = batches_.at(0);
+    std::size_t size = 0;
+    for (const std::uint32_t id : batch.ids) size += schedule_.weight_words[id] + kGap;
+    limb_words_.resize(size);
+    limb_weights_.assign(schedule_.weights.size(), nullptr);
+    std::vector<std::uint64_t*> out(batch.ids.size(), nullptr);
+    std::uint64_t* room = limb_words_.data();
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const std::uint32_t id = batch.ids[i];
+      if (has_weight(id, l)) limb_weights_[id] = out[i] = room;
+      room += schedule_.weight_words[id] + kGap;
+    }
+    const ring::NttTables& tables = context_.extended_basis(level_)->tables(l);
+    parallel_for(batch.coefficients->transforms(), [&](std::size_t i) { batch.coefficients->transform(i, out, tables); });
   }
 
   bool has_weight(std::uint32_t id, std::size_t l) const { return l <= level_ || schedule_.weight_special[id]; }
@@ -249,8 +276,8 @@ class Application {
     }
   }
 
-  /// From the cache, or repeated in `scratch`.
-  std::vector<const std::uint64_t*> cached_weights(const Window& window, const Batch& batch, Words& scratch) const {
+  /// Where they are, or repeated in `scratch`.
+  std::vector<const std::uint64_t*> weights_at_hand(const Window& window, const Batch& batch, Words& scratch) const {
     const std::vector<std::uint32_t>& ids = batch.ids;
     const std::size_t first = window.first >> log_run_;
     // Weights that mirror themselves have words for half of a limb.
@@ -261,7 +288,7 @@ class Application {
     std::vector<const std::uint64_t*> weights(ids.size(), nullptr);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (!has_weight(ids[i], window.l)) continue;
-      const std::uint64_t* const words = cached_->words(ids[i], window.l);
+      const std::uint64_t* const words = cached_ ? cached_->words(ids[i], window.l) : limb_weights_[ids[i]];
       if (repeats(ids[i]) == 1) {
         weights[i] = words + first;
         continue;
@@ -282,7 +309,8 @@ class Application {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (has_weight(ids[i], l)) out[i] = scratch.data() + (i + 1) * stride - kGap - schedule_.weight_words[ids[i]];
     }
-    batch.coefficients->transform(out, context_.extended_basis(level_)->tables(l));
+    for (std::size_t i = 0; i < batch.coefficients->transforms(); ++i)
+      batch.coefficients->transform(i, out, context_.extended_basis(level_)->tables(l));
     std::vector<const std::uint64_t*> weights(ids.size(), nullptr);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (out[i] == nullptr) continue;
@@ -399,20 +427,11 @@ class Application {
     }
   }
 
-  /// The key of a step: expanded for good where it serves more than once.
-  const KeySwitchKey& step_key(int step) {
-    const auto known = step_keys_.find(step);
-    if (known != step_keys_.end()) return known->second;
-    const KeySwitchKey& key = evaluator_.rotation_key(keys_, step, level_);
-    if (!key.packed || schedule_.steps.at(step) < 2) return key;
-    return step_keys_.emplace(step, expand(key, context_, level_)).first->second;
-  }
-
   /// output = rot(output) + sum, rotated by the step of the group before.
   void add_group(Output& output, const Group& group, InnerSum& sum) {
     if (output.extended) {
       if (!group.extended) sum.extended = evaluator_.extend(sum.plain);
-      evaluator_.add_rotated(sum.extended, *output.extended, output.step, step_key(output.step));
+      evaluator_.add_rotated(sum.extended, *output.extended, output.step, keys_);
       std::swap(*output.extended, sum.extended);
     } else if (output.plain) {
       output.extended = evaluator_.rotate_extended(evaluator_.hoist(*output.plain), output.step, keys_);
@@ -436,7 +455,7 @@ class Application {
       output.extended = evaluator_.rotate_extended(evaluator_.hoist(*output.plain), output.step, keys_);
     } else if (output.step != 0) {
       ExtendedCiphertext rotated = zero();
-      evaluator_.add_rotated(rotated, *output.extended, output.step, step_key(output.step));
+      evaluator_.add_rotated(rotated, *output.extended, output.step, keys_);
       output.extended = std::move(rotated);
     } else if (output.plain) {
       if (schedule_.rounds.empty() && !paired_) return std::move(*output.plain);
@@ -455,11 +474,7 @@ class Application {
       }
       total = std::move(next);
     }
-    if (paired_) {
-      ExtendedCiphertext twice = total;
-      evaluator_.add_conjugate(twice, total, keys_);
-      total = std::move(twice);
-    }
+    if (paired_) evaluator_.add_conjugate(total, keys_);
     return evaluator_.mod_down(total);
   }
 
@@ -477,14 +492,16 @@ class Application {
   double scale_;
   bool paired_;
   std::size_t words_;  // of a weight in a limb; each stands for 2^log_run_
+  bool at_hand_;       // all weights of a limb, cached or made just before
   unsigned log_run_;
   std::vector<const KeySwitchKey*> keys_of_factors_;  // null where nothing is rotated
   std::vector<Hoisted> hoisted_;                      // by input
   std::vector<ring::EvalPoly> bodies_;                // by input: P times the first part
   std::vector<Batch> batches_;
+  Words limb_words_;            // all weights of a limb, where they are not cached
+  std::vector<const std::uint64_t*> limb_weights_;  // in there, by weight
   std::vector<InnerSum> sums_;  // by group
   Words zeros_;                 // a weight that isn't there
-  std::map<int, KeySwitchKey> step_keys_;
   ScratchPool scratch_pool_, packed_pool_;
 };
 

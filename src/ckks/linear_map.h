@@ -81,6 +81,8 @@ std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots);
 /// other, and words of a limb of their weights. What two threads have at hand, these and their baby steps, should stay
 /// in a last-level cache; what a map takes in memory depends on both. Where weights are kept, all are made together.
 inline constexpr std::size_t kGroupsTogether = 8, kWordsTogether = std::size_t{1} << 20;
+/// Weights of paired diagonals, if they are no more words a limb, are encoded limb by limb by all threads together.
+inline constexpr std::size_t kLimbWords = std::size_t{1} << 23;
 
 /// A plan with its weights: encoded beforehand (`cache`), or encoded as they are needed.
 class LinearMap {

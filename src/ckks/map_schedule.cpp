@@ -4,6 +4,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -137,10 +138,15 @@ std::uint32_t words_of_weight(std::size_t period, bool paired) {
   return static_cast<std::uint32_t>(std::max(period, kLeast) * (paired ? 2 : 1));
 }
 
-std::vector<std::span<const MapSchedule::Group>> MapSchedule::batches(bool weights_cached) const {
+bool MapSchedule::weights_at_hand(bool cached) const {
+  const auto words = std::accumulate(weight_words.begin(), weight_words.end(), std::size_t{0});
+  return cached || (paired != 0 && words <= kLimbWords);
+}
+
+std::vector<std::span<const MapSchedule::Group>> MapSchedule::batches(bool at_hand) const {
   constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
-  const std::size_t most_groups = weights_cached ? kAny : kGroupsTogether;
-  const std::size_t most_terms = weights_cached ? kAny : kWordsTogether / most_words;
+  const std::size_t most_groups = at_hand ? kAny : kGroupsTogether;
+  const std::size_t most_terms = at_hand ? kAny : kWordsTogether / most_words;
   std::vector<std::span<const Group>> batches;
   for (auto rest = std::span(groups); !rest.empty(); rest = rest.subspan(batches.back().size())) {
     std::size_t count = 1, terms = rest[0].terms.size();

@@ -50,8 +50,11 @@ struct MapSchedule {
   std::vector<std::vector<int>> rounds;      ///< folds, two at a time: f and g as the rotations f, g and f + g
   int paired = 0;                            ///< LinearMapPlan::paired
 
-  /// The groups, a few at a time: those whose weights are at hand together.
-  std::vector<std::span<const Group>> batches(bool weights_cached) const;
+  /// Whether all weights of a limb are at hand together: where they are cached, or are paired diagonals' and few enough
+  /// to be encoded limb by limb.
+  bool weights_at_hand(bool cached) const;
+  /// The groups: all of them, or a few at a time, those whose weights are at hand together.
+  std::vector<std::span<const Group>> batches(bool at_hand) const;
 
   /// Neighbouring groups whose inner sums are made together, because they take nearly the same factors: those that any
   /// of them takes, ascending, one as often as a group has terms of it. Where a group has none, it multiplies by zero.

@@ -109,24 +109,22 @@ WeightCoefficients::WeightCoefficients(const Encoder& encoder, const MapSchedule
     });
     for (auto& some : made) std::move(some.begin(), some.end(), std::back_inserter(pairs_));
   }
-  for (const Pair& pair : pairs_) largest_ = std::max(largest_, pair.coefficients.size());
 }
 
-void WeightCoefficients::transform(std::span<std::uint64_t* const> out, const ring::NttTables& tables) const {
-  ring::AlignedVector<std::uint64_t> words(complex_ ? 0 : largest_);
-  for (const Pair& pair : pairs_) {
-    if (out[pair.first] == nullptr) continue;
-    if (complex_) {
-      pair.coefficients.transform(out[pair.first], tables);
-      continue;
-    }
-    pair.coefficients.transform(words.data(), tables);
-    if (pair.first == pair.second) {
-      std::copy_n(words.data(), pair.coefficients.size() / 2, out[pair.first]);
-    } else {
-      ring::kernels().split_symmetric(out[pair.first], out[pair.second], words.data(), pair.coefficients.size(),
-                                      tables);
-    }
+void WeightCoefficients::transform(std::size_t index, std::span<std::uint64_t* const> out,
+                                   const ring::NttTables& tables) const {
+  const Pair& pair = pairs_[index];
+  if (out[pair.first] == nullptr) return;
+  if (complex_) {
+    pair.coefficients.transform(out[pair.first], tables);
+    return;
+  }
+  ring::AlignedVector<std::uint64_t> words(pair.coefficients.size());
+  pair.coefficients.transform(words.data(), tables);
+  if (pair.first == pair.second) {
+    std::copy_n(words.data(), pair.coefficients.size() / 2, out[pair.first]);
+  } else {
+    ring::kernels().split_symmetric(out[pair.first], out[pair.second], words.data(), pair.coefficients.size(), tables);
   }
 }
 
@@ -155,7 +153,7 @@ CachedWeights::CachedWeights(const Encoder& encoder, const MapSchedule& schedule
         if (l <= level || schedule.weight_special[ids[i]])
           out[i] = words_.data() + entries_[ids[i]].first + l * entries_[ids[i]].size;
       }
-      coefficients.transform(out, basis.tables(l));
+      for (std::size_t i = 0; i < coefficients.transforms(); ++i) coefficients.transform(i, out, basis.tables(l));
     });
   }
 }

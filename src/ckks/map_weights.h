@@ -18,8 +18,10 @@ class WeightCoefficients {
   /// Encodes in parallel. `ids` index schedule.weights. Throws as Encoder::coefficients and require_fits.
   WeightCoefficients(const Encoder& encoder, const MapSchedule& schedule, std::span<const Diagonal> diagonals,
                      std::span<const double> weight_scale, unsigned level, std::span<const std::uint32_t> ids);
-  /// Writes one limb of every weight: out[i] for ids[i], as many words as the schedule says; null: not wanted.
-  void transform(std::span<std::uint64_t* const> out, const ring::NttTables& tables) const;
+  /// Each writes one limb of one weight or two.
+  std::size_t transforms() const { return pairs_.size(); }
+  /// out[i] is for ids[i], as many words as the schedule says; null: not wanted.
+  void transform(std::size_t index, std::span<std::uint64_t* const> out, const ring::NttTables& tables) const;
 
  private:
   struct Pair {
@@ -28,7 +30,6 @@ class WeightCoefficients {
   };
   std::vector<Pair> pairs_;
   bool complex_;  ///< a transform is one weight's
-  std::size_t largest_ = 0;
 };
 
 /// Every limb of every weight.

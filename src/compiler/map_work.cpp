@@ -66,7 +66,7 @@ class MapWork {
     bool extended = false;
     Work work;
     const std::size_t special = at_.extended() - at_.limbs();
-    for (const auto batch : schedule_.batches(cached_)) {
+    for (const auto batch : schedule_.batches(schedule_.weights_at_hand(cached_))) {
       for (const auto& tile : schedule_.tiles(batch)) {
         const std::size_t count = tile.groups.size();
         extended |= tile.groups[0].extended;
@@ -98,7 +98,7 @@ class MapWork {
   /// Weights of several groups are written at a time, one that they share once.
   Work encode_all() {
     Work work;
-    for (const auto batch : schedule_.batches(false)) {
+    for (const auto batch : schedule_.batches(schedule_.weights_at_hand(false))) {
       std::set<std::uint32_t> weights;
       for (const Group& group : batch) {
         for (const auto& term : group.terms) weights.insert(term.weight);

@@ -100,7 +100,7 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   // Of every thread: a limb of all baby steps, and of weights encoded as they are used. And the coefficients of those.
   const auto threads = static_cast<std::size_t>(thread_count());
   std::size_t most = 0, all = 0;
-  for (const auto batch : schedule.batches(false)) {
+  for (const auto batch : schedule.batches(schedule.weights_at_hand(false))) {
     std::size_t terms = 0;
     for (const auto& group : batch) terms += group.terms.size();
     most = std::max(most, terms);

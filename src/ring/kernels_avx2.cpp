@@ -149,7 +149,7 @@ struct Avx2Policy {
   static V low_half(W x) { return to_double(_mm256_and_si256(x, set(0xffffffff))); }
   static V high_half(W x) { return to_double(_mm256_srli_epi64(x, 32)); }
   /// 4096 low parts stay within 2^61 of the offset, as many high ones below 2^62.
-  static W fold(const Q& q, const Folder& f, const Sum& sum) {
+  static W fold(const Q& q, const Folder& f, const Sum& sum, std::size_t) {
     const V low = _mm256_add_pd(tame(q, low_half(sum.low)), mul_lazy(q, high_half(sum.low), f.p32));
     const V high = _mm256_add_pd(mul_lazy(q, low_half(sum.high), f.p50), mul_lazy(q, high_half(sum.high), f.p82));
     return to_word(positive(q, tame(q, _mm256_add_pd(_mm256_sub_pd(low, f.offset), high))));

@@ -68,8 +68,10 @@ void combine(std::uint64_t* const* out, const std::uint64_t* const* a, const std
     for (std::size_t i = 0; i < n; i += kCombineWords) {
       const std::size_t count = n - i < kCombineWords ? n - i : kCombineWords;
       for (std::size_t j = 0; j < terms; ++j)
-        for (std::size_t k = 0; k < count; k += P::kLanes)
+        for (std::size_t k = 0; k < count; k += P::kLanes) {
+          __builtin_prefetch(a[j] + i + k + kCombineWords);
           P::store(rows + j * kCombineWords + k, P::load(a[j] + i + k));
+        }
       for (std::size_t t = 0; t < here; t += kCombineTargets) {
         const CombineGroup<P>& g = group[t / kCombineTargets];
         switch (here - t) {

@@ -67,10 +67,10 @@ void dot_symmetric_run(std::uint64_t* const* out, const std::uint64_t* const* a,
     }
     for (std::size_t v = 0; v < kTogether; ++v) {
       const std::size_t near = i + v * L, far = n - L - near;
-      P::store(out[0] + near, P::fold(q, folder, near0[v]));
-      P::store(out[1] + near, P::fold(q, folder, near1[v]));
-      P::store(out[0] + far, P::reverse(P::fold(q, folder, far0[v])));
-      P::store(out[1] + far, P::reverse(P::fold(q, folder, far1[v])));
+      P::store(out[0] + near, P::fold(q, folder, near0[v], terms));
+      P::store(out[1] + near, P::fold(q, folder, near1[v], terms));
+      P::store(out[0] + far, P::reverse(P::fold(q, folder, far0[v], terms)));
+      P::store(out[1] + far, P::reverse(P::fold(q, folder, far1[v], terms)));
     }
     packed += kTogether * L;
     if ((i + kTogether * L) % kPackedRun == 0) packed += stride - kPackedRun;
@@ -121,7 +121,7 @@ void dot_halves_run(std::uint64_t* const* out, const std::uint64_t* const* a, st
     for (std::size_t o = 0; o < kOutputs; ++o)
       for (std::size_t v = 0; v < kTogether; ++v)
         for (std::size_t half = 0; half < 2; ++half)
-          P::store(out[2 * o + half] + i + v * L, P::fold(q, folder, sum[o][v][half]));
+          P::store(out[2 * o + half] + i + v * L, P::fold(q, folder, sum[o][v][half], terms));
     packed += kTogether * L;
     if ((i + kTogether * L) % kPackedRun == 0) packed += stride - kPackedRun;
   }

@@ -377,7 +377,7 @@ void dot(uint64_t* out, const uint64_t* const* a, const uint64_t* const* b, size
       for (size_t v = 0; v < kTogether; ++v)
         P::accumulate(sum[v], P::operand(P::load(a[t] + i + v * P::kLanes)),
                       P::operand(P::load(b[t] + i + v * P::kLanes)));
-    for (size_t v = 0; v < kTogether; ++v) P::store(out + i + v * P::kLanes, P::fold(q, folder, sum[v]));
+    for (size_t v = 0; v < kTogether; ++v) P::store(out + i + v * P::kLanes, P::fold(q, folder, sum[v], terms));
   }
 }
 
@@ -388,6 +388,7 @@ void dot_pair(uint64_t* out0, uint64_t* out1, const uint64_t* plus, const uint64
   const typename P::Q q(constants);
   const typename P::Folder folder(constants);
   constexpr size_t kVectors = P::kCombineVectors;
+  const size_t all = terms + (plus == nullptr ? 0 : 1);
   for (size_t i = 0; i < n; i += kVectors * P::kLanes) {
     typename P::Sum sum0[kVectors], sum1[kVectors];
     for (size_t v = 0; v < kVectors; ++v) {
@@ -401,8 +402,8 @@ void dot_pair(uint64_t* out0, uint64_t* out1, const uint64_t* plus, const uint64
         P::accumulate(sum1[v], word, P::operand(P::load(b1[t] + i + v * P::kLanes)));
       }
     for (size_t v = 0; v < kVectors; ++v) {
-      P::store(out0 + i + v * P::kLanes, P::fold(q, folder, sum0[v]));
-      P::store(out1 + i + v * P::kLanes, P::fold(q, folder, sum1[v]));
+      P::store(out0 + i + v * P::kLanes, P::fold(q, folder, sum0[v], all));
+      P::store(out1 + i + v * P::kLanes, P::fold(q, folder, sum1[v], all));
     }
   }
 }

@@ -97,7 +97,17 @@ struct IfmaPolicy {
     sum.low = I::multiply_add_low(sum.low, a, b);
     sum.high = I::multiply_add_high(sum.high, a, b);
   }
-  static W fold(const Q& q, const Folder& f, const Sum& sum) {
+  /// Few products leave little above 2^104: dividing by 2^52 (Montgomery 1985) leaves less than (1 + kFewTerms/4)q, and
+  /// less than 2^52 after 4q is taken from what is larger; one product puts the 2^52 back.
+  static constexpr std::size_t kFewTerms = 28;
+  static W fold(const Q& q, const Folder& f, const Sum& sum, std::size_t terms) {
+    if (terms > kFewTerms) return fold_many(q, f, sum);
+    const W carried = I::add(sum.high, I::shift_right(sum.low, 52));
+    const W multiple = I::multiply_add_low(set(0), sum.low, q.inverse);  // times q, it ends in sum.low's bits
+    const W r = I::sub(I::add(carried, q.q), I::multiply_add_high(set(0), multiple, q.q));
+    return mul_factor(q, subtract_if(r, f.q4), f.word);
+  }
+  static W fold_many(const Q& q, const Folder& f, const Sum& sum) {
     const W low = I::bit_and(sum.low, q.mask);
     const W carried = I::add(sum.high, I::shift_right(sum.low, 52));
     const W middle = I::bit_and(carried, q.mask), high = I::shift_right(carried, 52);

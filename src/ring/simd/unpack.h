@@ -37,6 +37,8 @@ inline std::uint64_t unpack_word(const std::uint8_t* p, const Unpacking& u, std:
   return window >> u.shift[word] & u.mask;
 }
 
+constexpr std::size_t kUnpackAhead = 1024;  // bytes
+
 template <typename P>
 bool unpack(std::uint64_t* out, const std::uint8_t* in, unsigned bits, std::size_t n, std::uint64_t bound) {
   const Unpacking u(bits);
@@ -51,7 +53,10 @@ bool unpack(std::uint64_t* out, const std::uint8_t* in, unsigned bits, std::size
   };
   const std::size_t bytes = n / 8 * bits;
   std::size_t i = 0, at = 0;
-  for (; at + u.reach() <= bytes; i += 8, at += bits) eight(out + i, in + at);
+  for (; at + u.reach() <= bytes; i += 8, at += bits) {
+    __builtin_prefetch(in + at + kUnpackAhead);
+    eight(out + i, in + at);
+  }
   for (; i < n; i += 8, at += bits) {  // no byte beyond the last may be read
     std::uint8_t padded[64 + Unpacking::kPairBytes] = {};
     std::memcpy(padded, in + at, bits);

@@ -74,7 +74,7 @@ struct WordPolicy {
   static Sum zero_sum(std::size_t) { return 0; }
   static Sum sum_of(W x, std::size_t) { return x; }
   static void accumulate(Sum& sum, Operand a, Operand b) { sum += Wide{a} * b; }
-  static W fold(const Q& q, const Folder& f, Sum sum) {
+  static W fold(const Q& q, const Folder& f, Sum sum, std::size_t) {
     constexpr std::uint64_t kMask = (std::uint64_t{1} << 52) - 1;
     const std::uint64_t low = static_cast<std::uint64_t>(sum) & kMask,
                         middle = static_cast<std::uint64_t>(sum >> 52) & kMask;
