@@ -104,11 +104,7 @@ std::int64_t Coefficients::operator[](std::size_t j) const {
 
 void Coefficients::reduce(std::uint64_t* out, const ring::Modulus& q) const {
   if (!narrow_.empty()) {
-    if (largest_ < static_cast<double>(q.value())) {
-      ring::kernels().widen(out, narrow_.data(), narrow_.size(), q);
-    } else {
-      for (std::size_t j = 0; j < narrow_.size(); ++j) out[j] = q.from_signed(narrow_[j]);
-    }
+    for (std::size_t j = 0; j < narrow_.size(); ++j) out[j] = q.from_signed(narrow_[j]);
   } else if (small_) {
     ring::kernels().switch_modulus(out, words_.data(), words_.size(), small_modulus(), q);
   } else {
@@ -117,6 +113,10 @@ void Coefficients::reduce(std::uint64_t* out, const ring::Modulus& q) const {
 }
 
 void Coefficients::transform(std::uint64_t* out, const ring::NttTables& tables) const {
+  if (!narrow_.empty() && largest_ < static_cast<double>(tables.modulus().value())) {
+    ring::kernels().ntt_forward_integers(out, narrow_.data(), size(), tables);
+    return;
+  }
   reduce(out, tables.modulus());
   ring::kernels().ntt_forward(out, size(), tables);
 }

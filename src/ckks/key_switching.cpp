@@ -16,7 +16,7 @@ using Words = ring::AlignedVector<std::uint64_t>;
 
 // Most limbs converted in one go. Every load of a row serves all of them; more would not stay in cache until they are
 // used.
-constexpr std::size_t kGroup = 4;
+constexpr std::size_t kGroup = 2;
 // Words that one task sums up.
 constexpr std::size_t kChunk = 8192;
 

@@ -26,6 +26,8 @@ struct Kernels {
   /// In place over n words, n a power of two, 16 .. tables.n(); natural order in, NttTables order out. Below tables.n()
   /// it is the transform of Z_q[X]/(X^n + 1) with the root ψ^(tables.n()/n), whose twiddles are the tables' first n.
   void (*ntt_forward)(std::uint64_t* a, std::size_t n, const NttTables& tables);
+  /// The same of integers in (-q, q), to `out`.
+  void (*ntt_forward_integers)(std::uint64_t* out, const std::int32_t* in, std::size_t n, const NttTables& tables);
   /// In place, NttTables order in, natural order out, scaled by 1/n. The same n and root.
   void (*ntt_inverse)(std::uint64_t* a, std::size_t n, const NttTables& tables);
 
@@ -94,8 +96,6 @@ struct Kernels {
   /// of the transforms of F and of G.
   void (*split_symmetric)(std::uint64_t* f, std::uint64_t* g, const std::uint64_t* a, std::size_t n,
                           const NttTables& tables);
-  /// Integers of (-q, q) reduced mod q.
-  void (*widen)(std::uint64_t* out, const std::int32_t* a, std::size_t n, const Modulus& q);
 
   /// Words of `bits` (1 .. 50) bits that stand at `in`, of any alignment, without gaps, the first one lowest; reads no
   /// byte beyond their n·bits/8. Whether all are below `bound` (1 .. 2^50).

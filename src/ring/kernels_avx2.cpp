@@ -213,6 +213,9 @@ struct Avx2Policy {
   static V load_value(const std::uint64_t* p) { return _mm256_castsi256_pd(load(p)); }
   static void store_value(std::uint64_t* p, V x) { store(p, _mm256_castpd_si256(x)); }
   static V enter(const Q&, W x) { return to_double(x); }
+  static V enter_integers(const Q&, const std::int32_t* p) {
+    return _mm256_cvtepi32_pd(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
   static W leave_forward(const Q& q, V x) { return to_word(positive(q, tame(q, x))); }
   static W leave_inverse(const Q& q, V x) { return to_word(positive(q, tame(q, x))); }
 

@@ -11,6 +11,9 @@ struct IfmaLanes {
   using Vector = __m512i;
   static Vector load(const std::uint64_t* p) { return _mm512_load_si512(p); }
   static void store(std::uint64_t* p, Vector x) { _mm512_store_si512(p, x); }
+  static Vector widen(const std::int32_t* p) {
+    return _mm512_cvtepi32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
   static Vector set(std::uint64_t x) { return _mm512_set1_epi64(static_cast<long long>(x)); }
   static Vector add(Vector a, Vector b) { return _mm512_add_epi64(a, b); }
   static Vector sub(Vector a, Vector b) { return _mm512_sub_epi64(a, b); }

@@ -27,6 +27,9 @@ struct ModelLanes {
   static void store(std::uint64_t* p, const Vector& x) {
     for (unsigned i = 0; i < 8; ++i) p[i] = x.lane[i];
   }
+  static Vector widen(const std::int32_t* p) {
+    return each([p](unsigned i) { return static_cast<std::uint64_t>(std::int64_t{p[i]}); });
+  }
   static Vector set(std::uint64_t x) {
     return each([x](unsigned) { return x; });
   }

@@ -194,20 +194,26 @@ TEST(Compact, SplitSymmetric) {
   }
 }
 
-TEST(Compact, Widen) {
+TEST(Compact, TransformsIntegers) {
   std::mt19937_64 random(4);
-  for (const std::uint64_t prime : edge_primes(16)) {
-    const Modulus q(prime);
+  constexpr std::size_t kRing = 256;
+  for (const std::uint64_t prime : edge_primes(kRing)) {
+    const NttTables tables(kRing, Modulus(prime));
     const auto most = static_cast<std::int64_t>(std::min<std::uint64_t>(prime - 1, 0x7fffffff));
     std::uniform_int_distribution<std::int32_t> uniform(static_cast<std::int32_t>(-most),
                                                         static_cast<std::int32_t>(most));
-    std::vector<std::int32_t, AlignedAllocator<std::int32_t>> a(80);
-    for (std::int32_t& x : a) x = uniform(random);
-    a[0] = static_cast<std::int32_t>(most), a[1] = static_cast<std::int32_t>(-most), a[2] = 0;
-    for (const Kernels* k : all_kernels()) {
-      Words out(a.size());
-      k->widen(out.data(), a.data(), a.size(), q);
-      for (std::size_t i = 0; i < a.size(); ++i) ASSERT_EQ(out[i], q.from_signed(a[i])) << k->name << " " << a[i];
+    for (std::size_t n = 16; n <= kRing; n *= 2) {
+      std::vector<std::int32_t, AlignedAllocator<std::int32_t>> a(n);
+      for (std::int32_t& x : a) x = uniform(random);
+      a[0] = static_cast<std::int32_t>(most), a[1] = static_cast<std::int32_t>(-most), a[2] = 0;
+      Words expected(n);
+      for (std::size_t i = 0; i < n; ++i) expected[i] = tables.modulus().from_signed(a[i]);
+      all_kernels().back()->ntt_forward(expected.data(), n, tables);
+      for (const Kernels* k : all_kernels()) {
+        Words out(n);
+        k->ntt_forward_integers(out.data(), a.data(), n, tables);
+        ASSERT_EQ(out, expected) << k->name << " " << n << " " << prime;
+      }
     }
   }
 }

@@ -30,6 +30,10 @@ inline const Kernels& counting_kernels() {
       counts.butterflies += n / 2 * static_cast<unsigned>(std::countr_zero(n));
       counted().ntt_forward(a, n, t);
     };
+    k.ntt_forward_integers = [](std::uint64_t* out, const std::int32_t* in, std::size_t n, const NttTables& t) {
+      counts.butterflies += n / 2 * static_cast<unsigned>(std::countr_zero(n));
+      counted().ntt_forward_integers(out, in, n, t);
+    };
     k.ntt_inverse = [](std::uint64_t* a, std::size_t n, const NttTables& t) {
       counts.butterflies += n / 2 * static_cast<unsigned>(std::countr_zero(n));
       counted().ntt_inverse(a, n, t);
@@ -74,10 +78,6 @@ inline const Kernels& counting_kernels() {
                      std::size_t n) {
       counts.passes += n;
       counted().round_sum(o, a, f, terms, n);
-    };
-    k.widen = [](std::uint64_t* o, const std::int32_t* a, std::size_t n, const Modulus& q) {
-      counts.passes += n;
-      counted().widen(o, a, n, q);
     };
     k.split_symmetric = [](std::uint64_t* f, std::uint64_t* g, const std::uint64_t* a, std::size_t n,
                            const NttTables& t) {

@@ -86,7 +86,7 @@ TEST_P(CountedWork, IsWhatTheKernelsDo) {
     EXPECT_EQ(work.passes, static_cast<double>(counts.passes));
   } else {
     EXPECT_NEAR(work.passes, static_cast<double>(counts.passes),
-                0.02 * work.passes);  // a coefficient too wide for widen
+                0.02 * work.passes);  // a coefficient of more than 32 bits
   }
   if (c.form == ckks::KeyForm::kPacked) {
     EXPECT_EQ(work.key_words, 0);

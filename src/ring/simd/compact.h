@@ -197,15 +197,5 @@ void split_symmetric(std::uint64_t* f, std::uint64_t* g, const std::uint64_t* a,
   }
 }
 
-/// The compiler makes vectors of this.
-template <typename P>
-void widen(std::uint64_t* out, const std::int32_t* a, std::size_t n, const Modulus& modulus) {
-  const auto q = static_cast<std::int64_t>(simd::constants_of(modulus).q);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::int64_t x = a[i];
-    out[i] = static_cast<std::uint64_t>(x + (x < 0 ? q : 0));
-  }
-}
-
 }  // namespace
 }  // namespace blindsight::ring

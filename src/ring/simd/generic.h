@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "blindsight/ring/kernels.h"
 #include "blindsight/ring/simd/combine.h"
@@ -78,9 +79,16 @@ BLINDSIGHT_INLINE void inverse_in_register(const typename P::Q& q, typename P::V
   }
 }
 
-template <typename P, bool kWords>
-BLINDSIGHT_INLINE typename P::V fetch(const typename P::Q& q, const uint64_t* a) {
-  if constexpr (kWords)
+/// What a pass reads: values as passes leave them, words, or integers of (-q, q).
+enum class From { kValues, kWords, kIntegers };
+template <From kFrom>
+using Source = std::conditional_t<kFrom == From::kIntegers, std::int32_t, uint64_t>;
+
+template <typename P, From kFrom>
+BLINDSIGHT_INLINE typename P::V fetch(const typename P::Q& q, const Source<kFrom>* a) {
+  if constexpr (kFrom == From::kIntegers)
+    return P::enter_integers(q, a);
+  else if constexpr (kFrom == From::kWords)
     return P::enter(q, P::load(a));
   else
     return P::load_value(a);
@@ -88,12 +96,13 @@ BLINDSIGHT_INLINE typename P::V fetch(const typename P::Q& q, const uint64_t* a)
 
 /// The last stage of the forward transform: kBlocks neighbouring blocks of kVectors (2 or 4) vectors of words, nodes
 /// k, k + 1, ...
-template <typename P, size_t kVectors, size_t kBlocks, bool kWordsIn>
-BLINDSIGHT_INLINE void forward_last(const typename P::Q& q, uint64_t* a, const typename P::Twiddles& tw, size_t k) {
+template <typename P, size_t kVectors, size_t kBlocks, From kFrom>
+BLINDSIGHT_INLINE void forward_last(const typename P::Q& q, uint64_t* a, const Source<kFrom>* in,
+                                    const typename P::Twiddles& tw, size_t k) {
   constexpr size_t kAll = kVectors * kBlocks;
   typename P::V v[kAll];
   BLINDSIGHT_UNROLL
-  for (size_t i = 0; i < kAll; ++i) v[i] = fetch<P, kWordsIn>(q, a + i * P::kLanes);
+  for (size_t i = 0; i < kAll; ++i) v[i] = fetch<P, kFrom>(q, in + i * P::kLanes);
   if constexpr (kVectors == 4) {
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < kBlocks; ++i) {
@@ -145,17 +154,17 @@ BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const 
 
 /// Two levels in one pass over `length` words, kTogether vectors of every quarter at a time: node k, then its children
 /// 2k and 2k + 1.
-template <typename P, size_t kTogether, bool kWordsIn>
-BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, size_t length, const typename P::Twiddles& tw,
-                                    size_t k) {
+template <typename P, size_t kTogether, From kFrom>
+BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, const Source<kFrom>* in, size_t length,
+                                    const typename P::Twiddles& tw, size_t k) {
   const auto w1 = P::splat(tw, k), w2 = P::splat(tw, 2 * k), w3 = P::splat(tw, 2 * k + 1);
   const size_t quarter = length / 4;
   constexpr size_t L = P::kLanes;
-  for (uint64_t* end = a + quarter; a != end; a += kTogether * L) {
+  for (uint64_t* end = a + quarter; a != end; a += kTogether * L, in += kTogether * L) {
     typename P::V v[4][kTogether];
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < 4 * kTogether; ++i)
-      v[i / kTogether][i % kTogether] = fetch<P, kWordsIn>(q, a + i / kTogether * quarter + i % kTogether * L);
+      v[i / kTogether][i % kTogether] = fetch<P, kFrom>(q, in + i / kTogether * quarter + i % kTogether * L);
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < kTogether; ++i) P::template forward<true>(q, v[0][i], v[2][i], w1);
     BLINDSIGHT_UNROLL
@@ -218,7 +227,7 @@ void forward_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   const typename P::Q q = shared_q;
   const typename P::Twiddles tw = shared_tw;
   if (length > kBlockWords) {
-    forward_pass<P, P::kTogether, false>(q, a, length, tw, k);
+    forward_pass<P, P::kTogether, From::kValues>(q, a, a, length, tw, k);
     for (size_t i = 0; i < 4; ++i)
       forward_tree<P, kVectors>(shared_q, a + i * (length / 4), length / 4, shared_tw, 4 * k + i);
     return;
@@ -227,15 +236,15 @@ void forward_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   size_t count = 1;
   for (size_t sub = length; sub > kLast; sub /= 4, count *= 4, k *= 4) {
     if (sub >= 4 * P::kTogether * P::kLanes) {
-      for (size_t i = 0; i < count; ++i) forward_pass<P, P::kTogether, false>(q, a + i * sub, sub, tw, k + i);
+      for (size_t i = 0; i < count; ++i) forward_pass<P, P::kTogether, From::kValues>(q, a + i * sub, a + i * sub, sub, tw, k + i);
     } else {
-      for (size_t i = 0; i < count; ++i) forward_pass<P, kVectors, false>(q, a + i * sub, sub, tw, k + i);
+      for (size_t i = 0; i < count; ++i) forward_pass<P, kVectors, From::kValues>(q, a + i * sub, a + i * sub, sub, tw, k + i);
     }
   }
   if (count >= kBlocks) {
-    for (size_t i = 0; i < count; i += kBlocks) forward_last<P, kVectors, kBlocks, false>(q, a + i * kLast, tw, k + i);
+    for (size_t i = 0; i < count; i += kBlocks) forward_last<P, kVectors, kBlocks, From::kValues>(q, a + i * kLast, a + i * kLast, tw, k + i);
   } else {
-    for (size_t i = 0; i < count; ++i) forward_last<P, kVectors, 1, false>(q, a + i * kLast, tw, k + i);
+    for (size_t i = 0; i < count; ++i) forward_last<P, kVectors, 1, From::kValues>(q, a + i * kLast, a + i * kLast, tw, k + i);
   }
 }
 
@@ -272,20 +281,20 @@ void inverse_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   }
 }
 
-template <typename P, size_t kVectors>
-void transform_forward(uint64_t* a, const simd::TableView& view) {
+template <typename P, size_t kVectors, From kFrom>
+void transform_forward(uint64_t* a, const Source<kFrom>* in, const simd::TableView& view) {
   const typename P::Q q(view.constants);
   const typename P::Twiddles tw = P::twiddles(view);
   if (view.n == kVectors * P::kLanes) {
-    forward_last<P, kVectors, 1, true>(q, a, tw, 1);
+    forward_last<P, kVectors, 1, kFrom>(q, a, in, tw, 1);
     return;
   }
   {
     const typename P::Q local = q;  // the address of q escapes below
     if (view.n >= 4 * P::kTogether * P::kLanes)
-      forward_pass<P, P::kTogether, true>(local, a, view.n, tw, 1);
+      forward_pass<P, P::kTogether, kFrom>(local, a, in, view.n, tw, 1);
     else
-      forward_pass<P, kVectors, true>(local, a, view.n, tw, 1);
+      forward_pass<P, kVectors, kFrom>(local, a, in, view.n, tw, 1);
   }
   for (size_t i = 0; i < 4; ++i) forward_tree<P, kVectors>(q, a + i * (view.n / 4), view.n / 4, tw, 4 + i);
 }
@@ -314,10 +323,21 @@ inline bool needs_wide_stage(size_t n, size_t lanes) {
   return odd;
 }
 
+template <typename P, From kFrom>
+void forward(uint64_t* out, const Source<kFrom>* in, size_t n, const NttTables& tables) {
+  const simd::TableView view = simd::view_of(tables, n, P::kForm);
+  needs_wide_stage(n, P::kLanes) ? transform_forward<P, 4, kFrom>(out, in, view)
+                                 : transform_forward<P, 2, kFrom>(out, in, view);
+}
+
 template <typename P>
 void ntt_forward(uint64_t* a, size_t n, const NttTables& tables) {
-  const simd::TableView view = simd::view_of(tables, n, P::kForm);
-  needs_wide_stage(n, P::kLanes) ? transform_forward<P, 4>(a, view) : transform_forward<P, 2>(a, view);
+  forward<P, From::kWords>(a, a, n, tables);
+}
+
+template <typename P>
+void ntt_forward_integers(uint64_t* out, const std::int32_t* in, size_t n, const NttTables& tables) {
+  forward<P, From::kIntegers>(out, in, n, tables);
 }
 
 template <typename P>
@@ -465,6 +485,7 @@ template <typename P>
 constexpr Kernels make_kernels(std::string_view name) {
   return {name,
           ntt_forward<P>,
+          ntt_forward_integers<P>,
           ntt_inverse<P>,
           add<P>,
           sub<P>,
@@ -485,7 +506,6 @@ constexpr Kernels make_kernels(std::string_view name) {
           pack_halves<P>,
           dot_halves<P>,
           split_symmetric<P>,
-          widen<P>,
           unpack<P>};
 }
 

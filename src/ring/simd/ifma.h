@@ -157,6 +157,10 @@ struct IfmaPolicy {
   static V load_value(const std::uint64_t* p) { return I::load(p); }
   static void store_value(std::uint64_t* p, V x) { I::store(p, x); }
   static V enter(const Q&, W x) { return x; }
+  static V enter_integers(const Q& q, const std::int32_t* p) {
+    const W x = I::widen(p);
+    return I::min(x, I::add(x, q.q));  // as a word, a negative one is the larger
+  }
   static W leave_forward(const Q& q, V x) { return subtract_if(subtract_if(x, q.q2), q.q); }
   static W leave_inverse(const Q& q, V x) { return subtract_if(x, q.q); }
 

@@ -112,6 +112,9 @@ struct WordPolicy {
   static V load_value(const std::uint64_t* p) { return *p; }
   static void store_value(std::uint64_t* p, V x) { *p = x; }
   static V enter(const Q&, W x) { return x; }
+  static V enter_integers(const Q& q, const std::int32_t* p) {
+    return static_cast<W>(std::int64_t{*p}) + (*p < 0 ? q.q : 0);
+  }
   static W leave_forward(const Q& q, V x) { return subtract_if(subtract_if(x, q.q2), q.q); }
   static W leave_inverse(const Q& q, V x) { return subtract_if(x, q.q); }
 
