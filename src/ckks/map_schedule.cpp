@@ -118,9 +118,6 @@ MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> di
     groups.back().terms.push_back({at->second, entry->second});
   }
 
-  for (const Group& group : groups) {
-    if (group.step != 0) ++steps[group.step];
-  }
   weight_special.resize(weights.size());
   for (const Group& group : groups) {
     if (group.terms.size() > kMaxTerms) {

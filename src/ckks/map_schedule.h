@@ -41,8 +41,7 @@ struct MapSchedule {
   /// By output, then giant step, the largest first: Σ_g rot_g(sum_g) as a Horner scheme, whose steps are the
   /// differences of neighbours, in a grid all the same.
   std::vector<Group> groups;
-  std::vector<Factor> factors;       ///< different ones
-  std::map<int, std::size_t> steps;  ///< how often each is taken; without 0
+  std::vector<Factor> factors;  ///< different ones
   std::vector<Weight> weights;
   std::vector<std::uint8_t> weight_special;  ///< by weight: 1 where its limbs modulo P are read
   std::vector<std::uint32_t> weight_words;   ///< by weight: words of a limb

@@ -28,11 +28,10 @@ LevelCost::LevelCost(unsigned level, unsigned special_limbs, unsigned log_n, uns
   lay_out = nanoseconds(Work{.packed = words}, rates) / transform;
   rescale = price(work.rescale());
   square = price(work.square());
-  giant = price(work.add_rotated_expanded());
-  step_key = price(work.expand_key());
+  giant = price(work.add_rotated());
   relinearise = price(work.relinearise());
   rotate = price(work.rotate());
-  conjugate = price(work.add_rotated());
+  conjugate = giant;
   switch_ring = price(work.switch_ring());
   fold_round_ = mod_down + decompose;
   fold_rotation_ = price(work.add_rotated_hoisted());
@@ -68,17 +67,14 @@ KeySwitchCount count_key_switches(const ckks::LinearMapPlan& plan) {
     giants[term.output].insert(term.giant);
   }
   std::size_t switches = 0;
-  std::set<int> steps;
   for (const auto& [output, all] : giants) {
     switches += all.size() - all.count(0);
-    for (const int step : ckks::steps_between(all)) steps.insert(step);
   }
   const bool paired = plan.paired != 0;
   return {babies.size(),
           hoisted.size(),
           switches,
           plan.folds.size() * plan.outputs,
-          steps.size() - steps.count(0),
           paired ? plan.inputs : std::size_t{0},
           paired ? plan.outputs : std::size_t{0}};
 }
@@ -88,7 +84,7 @@ double map_cost(const LevelCost& price, const KeySwitchCount& count, std::size_t
   if (count.total() == 0) return products * price.plain_product;
   return static_cast<double>(count.hoisted_inputs) * price.decompose +
          static_cast<double>(count.babies) * price.switch_one + static_cast<double>(count.giants) * price.giant +
-         static_cast<double>(count.steps) * price.step_key + static_cast<double>(count.rotated_inputs) * price.rotate +
+         static_cast<double>(count.rotated_inputs) * price.rotate +
          static_cast<double>(count.conjugations) * price.conjugate +
          static_cast<double>(outputs) * price.folds(count.folds / outputs) + products * price.product +
          static_cast<double>(count.giants + outputs) * price.inner_sum +

@@ -32,8 +32,7 @@ class LevelCost {
   double rescale;
   double square;     ///< without its key switch
   double key_limbs;  ///< limbs of a seeded key of this level, in limbs of the unit's ring
-  double giant;      ///< a giant step: from and to Q·P, with its key at hand
-  double step_key;   ///< making it so
+  double giant;      ///< a giant step: from and to Q·P
   double relinearise;
   double rotate;       ///< from Q to Q
   double conjugate;    ///< over Q·P, added
@@ -58,7 +57,6 @@ struct KeySwitchCount {
   std::size_t babies = 0;          ///< hoisted rotations of an input
   std::size_t hoisted_inputs = 0;  ///< inputs that any baby step rotates
   std::size_t giants = 0, folds = 0;
-  std::size_t steps = 0;                             ///< different ones between giant steps
   std::size_t rotated_inputs = 0, conjugations = 0;  ///< where diagonals go in pairs
   std::size_t total() const { return babies + giants + folds + rotated_inputs + conjugations; }
 };

@@ -26,7 +26,11 @@ void append(Phases& phases, const Phases& more) { phases.insert(phases.end(), mo
 class MapWork {
  public:
   MapWork(const LevelWork& at, const ckks::MapSchedule& schedule, bool cached)
-      : at_(at), schedule_(schedule), cached_(cached), paired_(schedule.paired != 0) {}
+      : at_(at),
+        schedule_(schedule),
+        cached_(cached),
+        at_hand_(schedule.weights_at_hand(cached)),
+        paired_(schedule.paired != 0) {}
 
   Phases run(std::size_t inputs) {
     for (std::size_t i = 0; paired_ && i < inputs; ++i) {
@@ -54,19 +58,19 @@ class MapWork {
       const std::size_t limbs = special ? at_.extended() : at_.limbs(), size = paired_ ? words : 2 * words;
       fourier.embeddings += real(made) * butterflies(size / 2);
       transforms.butterflies += real(made * limbs) * butterflies(size);
-      transforms.passes += real((made + apart) * limbs * size);  // reduced, transformed, two taken apart
+      transforms.passes += real(apart * limbs * size);  // two taken apart
     }
     phases_.push_back(loop(fourier, paired_ ? weights.size() : (weights.size() + 1) / 2));
     return transforms;
   }
 
-  /// Baby steps, weights and products: one loop over the limbs, or over parts of them.
+  /// Baby steps, weights and products: one loop over the limbs, or over windows of them.
   void sums() {
     std::map<std::uint32_t, bool> inputs;  // of extended sums, and whether they are rotated
     bool extended = false;
     Work work;
     const std::size_t special = at_.extended() - at_.limbs();
-    for (const auto batch : schedule_.batches(schedule_.weights_at_hand(cached_))) {
+    for (const auto batch : schedule_.batches(at_hand_)) {
       for (const auto& tile : schedule_.tiles(batch)) {
         const std::size_t count = tile.groups.size();
         extended |= tile.groups[0].extended;
@@ -90,15 +94,21 @@ class MapWork {
       phases_.push_back(loop({.passes = real(at_.limbs() * at_.n())}, at_.limbs()));  // P times the body
       if (rotated) append(phases_, at_.decompose());
     }
-    if (!cached_) work += encode_all();
-    const std::size_t windows = cached_ && paired_ ? std::max<std::size_t>(at_.n() / ckks::kUniformBlock, 1) : 1;
-    phases_.push_back(loop(work, windows * (extended ? at_.extended() : at_.limbs())));
+    const std::size_t limbs = extended ? at_.extended() : at_.limbs();
+    const std::size_t windows = at_hand_ && paired_ ? std::max<std::size_t>(at_.n() / ckks::kUniformBlock, 1) : 1;
+    if (at_hand_ && !cached_) {  // two loops for every limb
+      phases_.push_back(loop(encode_all(), schedule_.weights.size()));
+      phases_.push_back(loop(work, windows));
+    } else {
+      if (!cached_) work += encode_all();
+      phases_.push_back(loop(work, windows * limbs));
+    }
   }
 
   /// Weights of several groups are written at a time, one that they share once.
   Work encode_all() {
     Work work;
-    for (const auto batch : schedule_.batches(schedule_.weights_at_hand(false))) {
+    for (const auto batch : schedule_.batches(at_hand_)) {
       std::set<std::uint32_t> weights;
       for (const Group& group : batch) {
         for (const auto& term : group.terms) weights.insert(term.weight);
@@ -125,11 +135,8 @@ class MapWork {
       append(phases_, at_.decompose());
       append(phases_, at_.rotate_hoisted());
       append(phases_, at_.add_extended());
-    } else if (schedule_.steps.at(step_) < 2) {
-      append(phases_, at_.add_rotated());
     } else {
-      if (expanded_.insert(step_).second) append(phases_, at_.expand_key());
-      append(phases_, at_.add_rotated_expanded());
+      append(phases_, at_.add_rotated());
     }
     has_ = Total::kExtended;
   }
@@ -157,9 +164,8 @@ class MapWork {
 
   const LevelWork& at_;
   const ckks::MapSchedule& schedule_;
-  bool cached_, paired_;
+  bool cached_, at_hand_, paired_;
   Phases phases_;
-  std::set<int> expanded_;  // steps whose keys have been
   enum class Total { kNothing, kPlain, kExtended };
   Total has_ = Total::kNothing;  // the present output
   int step_ = 0;                 // by which that is yet to be rotated

@@ -7,6 +7,7 @@
 
 #include "blindsight/base/parallel.h"
 #include "blindsight/ckks/map_schedule.h"
+#include "blindsight/ckks/sampling.h"
 
 namespace blindsight::compiler {
 
@@ -78,7 +79,7 @@ std::size_t program_bytes(const Program& program) {
 }
 
 /// Bytes that an operation takes besides its inputs and outputs.
-std::size_t temporary_bytes(const Program& program, const ckks::Context& largest, const Op& op, bool packed_keys) {
+std::size_t temporary_bytes(const Program& program, const ckks::Context& largest, const Op& op) {
   const ckks::Context& context = *largest.in_ring(op.ring);
   const std::size_t extended = extended_limbs(context, op.level);
   const std::size_t digits = context.digits(op.level);
@@ -91,16 +92,16 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   for (const auto& factor : schedule.factors) {
     if (factor.rotated()) inputs.insert(factor.input);
   }
-  std::size_t step_keys = 0;  // expanded for this map
-  for (const auto& [step, uses] : schedule.steps) step_keys += packed_keys && uses > 1 ? 1 : 0;
-  // Digits of the inputs, then one polynomial's; all inner sums; a part of the total; keys.
-  const std::size_t polys =
-      std::max(inputs.size() * digits, digits + 2 * step_keys * digits + 1) + 2 * schedule.groups.size();
+  // Digits of the inputs, then one polynomial's; all inner sums; a part of the total.
+  const std::size_t polys = std::max(inputs.size() * digits, digits + 1) + 2 * schedule.groups.size();
   const std::size_t with_rotations = map.plan.paired != 0 ? 2 * map.plan.inputs : 0, bodies = inputs.size();
-  // Of every thread: a limb of all baby steps, and of weights encoded as they are used. And the coefficients of those.
+  // Of every thread a limb of all baby steps, or a window of one, and a limb of weights that are encoded as they are
+  // used, where threads don't share it. And the coefficients of those.
   const auto threads = static_cast<std::size_t>(thread_count());
+  const bool shared = schedule.weights_at_hand(false);
+  const std::size_t window = shared ? std::min(context.n(), ckks::kUniformBlock) : context.n();
   std::size_t most = 0, all = 0;
-  for (const auto batch : schedule.batches(schedule.weights_at_hand(false))) {
+  for (const auto batch : schedule.batches(shared)) {
     std::size_t terms = 0;
     for (const auto& group : batch) terms += group.terms.size();
     most = std::max(most, terms);
@@ -108,8 +109,8 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   }
   constexpr std::size_t kScratchLimbs = 5, kCoefficient = 4;
   return polys * poly_bytes(context, extended) + (with_rotations + bodies) * poly_bytes(context, op.level + 1) +
-         threads * (limb_bytes(context) * (2 * schedule.factors.size() + kScratchLimbs) +
-                    most * schedule.most_words * sizeof(std::uint64_t)) +
+         threads * (2 * schedule.factors.size() * window * sizeof(std::uint64_t) + kScratchLimbs * limb_bytes(context)) +
+         (shared ? 1 : threads) * most * schedule.most_words * sizeof(std::uint64_t) +
          all * schedule.most_words * kCoefficient;
 }
 
@@ -127,7 +128,7 @@ std::size_t standing_bytes(const Program& program, const ckks::Context& context)
   return bytes;
 }
 
-std::size_t working_bytes(const Program& program, const ckks::Context& context, bool packed_keys) {
+std::size_t working_bytes(const Program& program, const ckks::Context& context) {
   const std::size_t count = program.values();
   constexpr std::size_t kForever = std::numeric_limits<std::size_t>::max();
   std::vector<std::size_t> last_use(count, 0);
@@ -145,7 +146,7 @@ std::size_t working_bytes(const Program& program, const ckks::Context& context, 
   for (std::size_t i = 0; i < program.ops.size(); ++i) {
     const Op& op = program.ops[i];
     for (const std::uint32_t v : op.outputs) alive += bytes[v];
-    most = std::max(most, alive + temporary_bytes(program, context, op, packed_keys));
+    most = std::max(most, alive + temporary_bytes(program, context, op));
     const auto release = [&](std::uint32_t v) {
       if (last_use[v] != i) return;
       alive -= bytes[v];
@@ -201,7 +202,7 @@ MemoryPlan plan_memory(const Program& program, const ckks::Context& context, std
   plan.key_form = keys.expanded <= kSmallKeys ? ckks::KeyForm::kExpanded : ckks::KeyForm::kPacked;
   plan.keys = plan.key_form == ckks::KeyForm::kExpanded ? keys.expanded : keys.packed;
   plan.program = program_bytes(program);
-  plan.working = working_bytes(program, context, plan.key_form == ckks::KeyForm::kPacked);
+  plan.working = working_bytes(program, context);
   plan.kept.assign(program.ops.size(), false);
   if (budget != 0 && plan.key_form == ckks::KeyForm::kPacked && plan.total() > budget) {
     plan.release_keys = true;

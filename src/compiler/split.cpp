@@ -147,7 +147,6 @@ class Splitter {
       ++count.giants;
       steps_.insert(step);
     }
-    count.steps = steps_.all().size();
     inputs_.clear();
     for (const std::size_t baby : babies_of_inputs_.all()) inputs_.insert(baby / room);
     count.hoisted_inputs = inputs_.size();

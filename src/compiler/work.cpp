@@ -96,9 +96,9 @@ Phases LevelWork::mod_up(std::size_t tasks) const {
 
 Phases LevelWork::decompose() const { return prepare() + mod_up(digits_ * extended_); }
 
-Phases LevelWork::inner_product(bool hoisted, ckks::KeyForm key) const {
+Phases LevelWork::inner_product(bool hoisted) const {
   Work work{.key_products = key_words(), .sums = real(2 * extended_ * n_)};
-  if (key == ckks::KeyForm::kExpanded) {
+  if (keys_ == ckks::KeyForm::kExpanded) {
     work.key_words = key_words();
   } else {
     work.unpacked = work.drawn = key_words() / 2;
@@ -106,11 +106,6 @@ Phases LevelWork::inner_product(bool hoisted, ckks::KeyForm key) const {
   const double digit_words = key_words() / 2;
   if (hoisted && digit_words > kCacheWords) work.digit_words = digit_words;
   return {even(work, extended_)};
-}
-
-Phases LevelWork::expand_key() const {
-  if (keys_ == ckks::KeyForm::kExpanded) return {};
-  return {even({.unpacked = key_words() / 2, .drawn = key_words() / 2}, digits_ * extended_)};
 }
 
 Phases LevelWork::mod_down(std::size_t polys) const {
@@ -149,10 +144,10 @@ Phases LevelWork::add_rotated_hoisted() const {
   return phases;
 }
 
-Phases LevelWork::add_rotated(ckks::KeyForm key) const {
+Phases LevelWork::add_rotated() const {
   Phases phases = mod_down(1) + prepare();
   Phases last = mod_up(extended_);
-  last[0].work += total(inner_product(false, key));
+  last[0].work += total(inner_product(false));
   last[0].work.passes += real(2 * extended_ * n_);
   return phases + last;
 }

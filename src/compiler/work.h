@@ -53,15 +53,12 @@ class LevelWork {
   Phases extend() const;                     ///< a ciphertext times P, over Q·P
   Phases add_extended() const;               ///< of two ciphertexts over Q·P
   Phases add_rotated_hoisted() const;        ///< digits to a ciphertext over Q·P, added to another: a fold
-  /// A ciphertext over Q·P, rotated, added to another: a giant step. With a key of whatever form, or an expanded one.
-  Phases add_rotated() const { return add_rotated(keys_); }
-  Phases add_rotated_expanded() const { return add_rotated(ckks::KeyForm::kExpanded); }
-  Phases expand_key() const;  ///< nothing where keys are expanded
+  Phases add_rotated() const;          ///< a ciphertext over Q·P, rotated, added to another: a giant step
   Phases relinearise() const;
   Phases square() const;        ///< without relinearisation
   Phases rotate() const;        ///< from Q to Q
   Phases rotate_again() const;  ///< the same, of digits that are there
-  Phases inner_product(bool hoisted) const { return inner_product(hoisted, keys_); }  ///< digits with a key
+  Phases inner_product(bool hoisted) const;  ///< digits with a key
   Phases switch_ring() const;               ///< to this ring, from the one of twice the degree
   Phases rescale() const;                   ///< to level − 1
   Phases add_vector() const;                ///< an encoded plaintext
@@ -75,8 +72,6 @@ class LevelWork {
   double key_words() const;
 
  private:
-  Phases add_rotated(ckks::KeyForm key) const;
-  Phases inner_product(bool hoisted, ckks::KeyForm key) const;
   Phases finish_rotation() const;
   std::size_t digit_size(std::size_t digit) const;
   Work convert(std::size_t from, std::size_t to) const;

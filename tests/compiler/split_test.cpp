@@ -129,7 +129,6 @@ TEST(Split, AConvolutionsRotationsAreAGrid) {
   grid.babies = 9 - 1;
   grid.hoisted_inputs = grid.rotated_inputs = grid.conjugations = 1;
   grid.giants = 8 - 1;
-  grid.steps = 1;
   EXPECT_LE(cost(split), map_cost(kPrice, grid, 72, 1));
 }
 
