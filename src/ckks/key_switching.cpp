@@ -19,6 +19,13 @@ using Words = ring::AlignedVector<std::uint64_t>;
 constexpr std::size_t kGroup = 2;
 // Words that one task sums up.
 constexpr std::size_t kChunk = 8192;
+// Bytes of packed words that are fetched before unpacking begins, which then looks ahead by itself.
+constexpr std::size_t kUnpackAhead = 1024;
+
+void prefetch(const void* begin, std::size_t bytes) {
+  constexpr std::size_t kLine = 64;
+  for (std::size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(static_cast<const char*>(begin) + at);
+}
 
 /// Limbs in groups of nearly one size, as many for every thread where there are enough of them.
 struct Groups {
@@ -162,13 +169,18 @@ void multiply_limb(std::uint64_t* b, std::uint64_t* a, const std::uint64_t* plus
   UniformWords uniform(key.seed);
   for (std::size_t i = 0; i < 2 * terms; ++i) rows[i] = words.data() + i * chunk;
   std::vector<const std::uint64_t*> x(digits.begin(), digits.end());
+  const auto packed = [&](std::size_t d, std::size_t at) {
+    return key.packed.get() + d * offsets.back() + offsets[limb] + packed_size(first + at, q.bits());
+  };
   for (std::size_t at = 0; at < count; at += chunk) {
+    // What comes from memory is on its way while the rest is drawn.
     for (std::size_t d = 0; d < terms; ++d) {
-      const std::uint8_t* const packed = key.packed.get() + d * offsets.back() + offsets[limb];
-      kernels().unpack(words.data() + d * chunk, packed + packed_size(first + at, q.bits()), q.bits(), chunk,
-                       q.value());
+      prefetch(packed(d, at), kUnpackAhead);
+      prefetch(x[d], chunk * sizeof(std::uint64_t));
       uniform.make({words.data() + (terms + d) * chunk, chunk}, q, d, limb, first + at);
     }
+    for (std::size_t d = 0; d < terms; ++d)
+      kernels().unpack(words.data() + d * chunk, packed(d, at), q.bits(), chunk, q.value());
     kernels().dot_pair(b + at, a + at, plus == nullptr ? nullptr : plus + at, x.data(), rows.data(),
                        rows.data() + terms, terms, chunk, q);
     for (auto& row : x) row += chunk;

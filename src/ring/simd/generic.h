@@ -28,6 +28,8 @@ using std::uint64_t;
 
 // Blocks of this many words are transformed depth first: 32 KiB, one L1 cache.
 constexpr size_t kBlockWords = 4096;
+/// Bytes that the first pass of a transform fetches ahead in each quarter.
+constexpr size_t kPassAhead = 2048;
 
 // A butterfly is a long chain of dependent operations, and a processor looks ahead over a few dozen vector registers
 // only: so neighbouring butterflies of a level are written side by side, P::kTogether (or kInverseTogether) vectors of
@@ -127,7 +129,10 @@ BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const 
   constexpr size_t kAll = kVectors * kBlocks;
   typename P::V v[kAll];
   BLINDSIGHT_UNROLL
-  for (size_t i = 0; i < kAll; ++i) v[i] = P::enter(q, P::load(a + i * P::kLanes));
+  for (size_t i = 0; i < kAll; ++i) {
+    __builtin_prefetch(a + i * P::kLanes + kBlockWords);  // of the next block
+    v[i] = P::enter(q, P::load(a + i * P::kLanes));
+  }
   inverse_in_register<P, kAll / 2, P::kLanes>(q, v, tw, kVectors / 2 * k);
   if constexpr (kVectors == 4) {
     BLINDSIGHT_UNROLL
@@ -163,8 +168,11 @@ BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, const S
   for (uint64_t* end = a + quarter; a != end; a += kTogether * L, in += kTogether * L) {
     typename P::V v[4][kTogether];
     BLINDSIGHT_UNROLL
-    for (size_t i = 0; i < 4 * kTogether; ++i)
-      v[i / kTogether][i % kTogether] = fetch<P, kFrom>(q, in + i / kTogether * quarter + i % kTogether * L);
+    for (size_t i = 0; i < 4 * kTogether; ++i) {
+      const Source<kFrom>* const from = in + i / kTogether * quarter + i % kTogether * L;
+      if constexpr (kFrom != From::kValues) __builtin_prefetch(from + kPassAhead / sizeof(*from));
+      v[i / kTogether][i % kTogether] = fetch<P, kFrom>(q, from);
+    }
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < kTogether; ++i) P::template forward<true>(q, v[0][i], v[2][i], w1);
     BLINDSIGHT_UNROLL
