@@ -20,7 +20,7 @@ constexpr std::size_t kGroup = 2;
 // Words that one task sums up.
 constexpr std::size_t kChunk = 8192;
 // Bytes of packed words that are fetched before unpacking begins, which then looks ahead by itself.
-constexpr std::size_t kUnpackAhead = 1024;
+constexpr std::size_t kUnpackAhead = 4096;
 
 void prefetch(const void* begin, std::size_t bytes) {
   constexpr std::size_t kLine = 64;

@@ -266,14 +266,14 @@ class Application {
     if (repeats >= count) {
       std::fill_n(out, count, *words);
     } else if (repeats == 2) {
-      for (std::size_t w = 0; w < count / 2; ++w) {
-        const std::uint64_t word = words[w];
-        out[2 * w] = word;
-        out[2 * w + 1] = word;
-      }
+      for (std::size_t w = 0; w < count / 2; ++w) out[2 * w] = out[2 * w + 1] = words[w];
     } else {
       for (std::size_t w = 0; w < count >> log; ++w) std::fill_n(out + (w << log), repeats, words[w]);
     }
+  }
+
+  const std::uint64_t* limb_of(std::uint32_t weight, std::size_t l) const {
+    return cached_ != nullptr ? cached_->words(weight, l) : limb_weights_[weight];
   }
 
   /// Where they are, or repeated in `scratch`.
@@ -288,11 +288,13 @@ class Application {
     std::vector<const std::uint64_t*> weights(ids.size(), nullptr);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (!has_weight(ids[i], window.l)) continue;
-      const std::uint64_t* const words = cached_ ? cached_->words(ids[i], window.l) : limb_weights_[ids[i]];
+      const std::uint64_t* const words = limb_of(ids[i], window.l);
       if (repeats(ids[i]) == 1) {
         weights[i] = words + first;
         continue;
       }
+      if (i + 1 < ids.size() && has_weight(ids[i + 1], window.l))
+        prefetch(limb_of(ids[i + 1], window.l) + first / repeats(ids[i + 1]), count / repeats(ids[i + 1]));
       repeat(room, words, repeats(ids[i]), first, count);
       weights[i] = std::exchange(room, room + count + kGap);
     }

@@ -37,7 +37,7 @@ inline std::uint64_t unpack_word(const std::uint8_t* p, const Unpacking& u, std:
   return window >> u.shift[word] & u.mask;
 }
 
-constexpr std::size_t kUnpackAhead = 1024;  // bytes
+constexpr std::size_t kUnpackAhead = 4096;  // bytes
 
 template <typename P>
 bool unpack(std::uint64_t* out, const std::uint8_t* in, unsigned bits, std::size_t n, std::uint64_t bound) {
