@@ -97,7 +97,7 @@ void rotate_extended(benchmark::State& state) {
   run(state, [&](Setting& s) { return s.evaluator.rotate_extended(hoisted, 1, s.keys); });
 }
 void add_rotated(benchmark::State& state) {
-  const ExtendedCiphertext x = setting(state).evaluator.extend(setting(state).ciphertext);
+  ExtendedCiphertext x = setting(state).evaluator.extend(setting(state).ciphertext);
   ExtendedCiphertext sum = x;
   run(state, [&](Setting& s) {
     s.evaluator.add_rotated(sum, x, 1, s.keys);

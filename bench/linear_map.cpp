@@ -113,8 +113,8 @@ void babies(benchmark::State& state) {
 /// Fifteen rotated sums, one ModDown.
 void giants(benchmark::State& state) {
   run(state, [](const Setting& s) {
-    ExtendedCiphertext total = s.sum;
-    for (int giant = 1; giant < kGiants; ++giant) s.evaluator.add_rotated(total, s.sum, 1024 * giant, s.keys);
+    ExtendedCiphertext total = s.sum, sum = s.sum;
+    for (int giant = 1; giant < kGiants; ++giant) s.evaluator.add_rotated(total, sum, 1024 * giant, s.keys);
     return s.evaluator.mod_down(total);
   });
 }
@@ -148,7 +148,7 @@ void weights_ntt(benchmark::State& state) {
         static thread_local ring::AlignedVector<std::uint64_t> words(36 * kPeriod);
         std::vector<std::uint64_t*> out;
         for (std::size_t i = 0; i < 36; ++i) out.push_back(words.data() + i * kPeriod);
-        coefficients.transform(out, basis.tables(l));
+        for (std::size_t i = 0; i < coefficients.transforms(); ++i) coefficients.transform(i, out, basis.tables(l));
       });
     }
     return 0;

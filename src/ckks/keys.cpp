@@ -268,24 +268,21 @@ std::size_t packed_key_bytes(const Context& context, unsigned level) {
 }
 
 KeySwitchKey expand(const KeySwitchKey& key, const Context& context) {
-  return key.packed ? expand(key, context, key.level) : key;
-}
-
-KeySwitchKey expand(const KeySwitchKey& key, const Context& context, unsigned level) {
-  KeySwitchKey expanded{level, key.seed, {}, {}, {}};
-  const ring::BasisPtr& basis = context.extended_basis(level);
-  const std::size_t n = basis->n(), limbs = basis->size(), digits = context.digits(level);
-  const auto offsets = packed_offsets(*context.extended_basis(key.level));
+  if (!key.packed) return key;
+  KeySwitchKey expanded{key.level, key.seed, {}, {}, {}};
+  const ring::BasisPtr& basis = context.extended_basis(key.level);
+  const std::size_t n = basis->n(), limbs = basis->size(), digits = context.digits(key.level);
+  const auto offsets = packed_offsets(*basis);
   for (std::size_t d = 0; d < digits; ++d) {
     expanded.b.push_back(EvalPoly::uninitialised(basis));
     expanded.a.push_back(EvalPoly::uninitialised(basis));
   }
   parallel_for(digits * limbs, [&](std::size_t task) {
-    const std::size_t d = task / limbs, l = task % limbs, own = key_limb(key, level, l);
+    const std::size_t d = task / limbs, l = task % limbs;
     const ring::Modulus& q = basis->modulus(l);
-    ring::kernels().unpack(expanded.b[d].limb(l), key.packed.get() + d * offsets.back() + offsets[own], q.bits(), n,
+    ring::kernels().unpack(expanded.b[d].limb(l), key.packed.get() + d * offsets.back() + offsets[l], q.bits(), n,
                            q.value());
-    UniformWords(key.seed).make({expanded.a[d].limb(l), n}, q, d, own);
+    UniformWords(key.seed).make({expanded.a[d].limb(l), n}, q, d, l);
   });
   return expanded;
 }

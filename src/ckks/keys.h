@@ -70,8 +70,6 @@ std::vector<std::size_t> packed_offsets(const ring::Basis& basis);
 std::size_t packed_key_bytes(const Context& context, unsigned level);
 /// The same key with its words in memory; itself where they are.
 KeySwitchKey expand(const KeySwitchKey& key, const Context& context);
-/// The same for a level that the key serves: only what that level uses.
-KeySwitchKey expand(const KeySwitchKey& key, const Context& context, unsigned level);
 /// Limb of a key's extended basis that is limb l of this level's.
 inline std::size_t key_limb(const KeySwitchKey& key, unsigned level, std::size_t l) {
   return l <= level ? l : l + (key.level - level);

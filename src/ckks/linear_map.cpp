@@ -213,9 +213,7 @@ class Application {
         parallel_for(windows, [&](std::size_t w) { sum_up({l, w * count, count}); });
       }
     } else {
-      parallel_for(limbs * windows, [&](std::size_t task) {
-        sum_up({task / windows, task % windows * count, count});
-      });
+      parallel_for(limbs * windows, [&](std::size_t task) { sum_up({task / windows, task % windows * count, count}); });
     }
     hoisted_.clear();
     bodies_.clear();
@@ -251,7 +249,8 @@ class Application {
       room += schedule_.weight_words[id] + kGap;
     }
     const ring::NttTables& tables = context_.extended_basis(level_)->tables(l);
-    parallel_for(batch.coefficients->transforms(), [&](std::size_t i) { batch.coefficients->transform(i, out, tables); });
+    parallel_for(batch.coefficients->transforms(),
+                 [&](std::size_t i) { batch.coefficients->transform(i, out, tables); });
   }
 
   bool has_weight(std::uint32_t id, std::size_t l) const { return l <= level_ || schedule_.weight_special[id]; }
@@ -500,10 +499,10 @@ class Application {
   std::vector<Hoisted> hoisted_;                      // by input
   std::vector<ring::EvalPoly> bodies_;                // by input: P times the first part
   std::vector<Batch> batches_;
-  Words limb_words_;            // all weights of a limb, where they are not cached
+  Words limb_words_;                                // all weights of a limb, where they are not cached
   std::vector<const std::uint64_t*> limb_weights_;  // in there, by weight
-  std::vector<InnerSum> sums_;  // by group
-  Words zeros_;                 // a weight that isn't there
+  std::vector<InnerSum> sums_;                      // by group
+  Words zeros_;                                     // a weight that isn't there
   ScratchPool scratch_pool_, packed_pool_;
 };
 

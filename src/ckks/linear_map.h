@@ -77,12 +77,11 @@ struct LinearMapPlan {
 /// pairs), each in (-slots, slots), not 0, ascending. Pairs take the key of the conjugation too.
 std::vector<int> rotations_of(const LinearMapPlan& plan, std::uint32_t slots);
 
-/// Where weights are yet to be encoded: inner sums that are made together, a block of a limb's baby steps after the
-/// other, and words of a limb of their weights. What two threads have at hand, these and their baby steps, should stay
-/// in a last-level cache; what a map takes in memory depends on both. Where weights are kept, all are made together.
+/// Where weights of single diagonals are yet to be encoded: inner sums that are made together, a block of a limb's baby
+/// steps after the other, and words of a limb of their weights. What two threads have at hand, these and their baby
+/// steps, should stay in a last-level cache; what a map takes in memory depends on both. Where weights are kept, all
+/// are made together; those of pairs are encoded limb by limb by all threads.
 inline constexpr std::size_t kGroupsTogether = 8, kWordsTogether = std::size_t{1} << 20;
-/// Weights of paired diagonals, if they are no more words a limb, are encoded limb by limb by all threads together.
-inline constexpr std::size_t kLimbWords = std::size_t{1} << 23;
 
 /// A plan with its weights: encoded beforehand (`cache`), or encoded as they are needed.
 class LinearMap {

@@ -4,7 +4,6 @@
 #include <iterator>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -133,11 +132,6 @@ MapSchedule::MapSchedule(const LinearMapPlan& plan, std::span<const Diagonal> di
 std::uint32_t words_of_weight(std::size_t period, bool paired) {
   constexpr std::size_t kLeast = 8;
   return static_cast<std::uint32_t>(std::max(period, kLeast) * (paired ? 2 : 1));
-}
-
-bool MapSchedule::weights_at_hand(bool cached) const {
-  const auto words = std::accumulate(weight_words.begin(), weight_words.end(), std::size_t{0});
-  return cached || (paired != 0 && words <= kLimbWords);
 }
 
 std::vector<std::span<const MapSchedule::Group>> MapSchedule::batches(bool at_hand) const {

@@ -49,9 +49,8 @@ struct MapSchedule {
   std::vector<std::vector<int>> rounds;      ///< folds, two at a time: f and g as the rotations f, g and f + g
   int paired = 0;                            ///< LinearMapPlan::paired
 
-  /// Whether all weights of a limb are at hand together: where they are cached, or are paired diagonals' and few enough
-  /// to be encoded limb by limb.
-  bool weights_at_hand(bool cached) const;
+  /// Whether all weights of a limb are at hand together: cached, or, of paired diagonals, encoded limb by limb.
+  bool weights_at_hand(bool cached) const { return cached || paired != 0; }
   /// The groups: all of them, or a few at a time, those whose weights are at hand together.
   std::vector<std::span<const Group>> batches(bool at_hand) const;
 

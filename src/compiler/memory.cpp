@@ -109,7 +109,8 @@ std::size_t temporary_bytes(const Program& program, const ckks::Context& largest
   }
   constexpr std::size_t kScratchLimbs = 5, kCoefficient = 4;
   return polys * poly_bytes(context, extended) + (with_rotations + bodies) * poly_bytes(context, op.level + 1) +
-         threads * (2 * schedule.factors.size() * window * sizeof(std::uint64_t) + kScratchLimbs * limb_bytes(context)) +
+         threads *
+             (2 * schedule.factors.size() * window * sizeof(std::uint64_t) + kScratchLimbs * limb_bytes(context)) +
          (shared ? 1 : threads) * most * schedule.most_words * sizeof(std::uint64_t) +
          all * schedule.most_words * kCoefficient;
 }

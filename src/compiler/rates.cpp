@@ -282,18 +282,18 @@ Rates measure(const ckks::Context& context, int threads) {
 }  // namespace
 
 const Rates& reference_rates() {
-  static constexpr Rates rates{.butterfly = 0.125,
-                               .key_product = 0.100,
-                               .weight_product = 0.105,
-                               .sum = 0.120,
-                               .conversion = 0.085,
-                               .pass = 0.165,
-                               .packed = 0.41,
-                               .embedding = 0.46,
-                               .unpacked = 0.22,
-                               .drawn = 0.345,
-                               .key_word = 0.39,
-                               .weight_word = 0.055};
+  static constexpr Rates rates{.butterfly = 0.216,
+                               .key_product = 0.077,
+                               .weight_product = 0.112,
+                               .sum = 0.486,
+                               .conversion = 0.158,
+                               .pass = 0.272,
+                               .packed = 0.56,
+                               .embedding = 0.60,
+                               .unpacked = 0.29,
+                               .drawn = 0.94,
+                               .key_word = 0.125,
+                               .weight_word = 0.76};
   return rates;
 }
 

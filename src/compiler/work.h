@@ -53,17 +53,17 @@ class LevelWork {
   Phases extend() const;                     ///< a ciphertext times P, over Q·P
   Phases add_extended() const;               ///< of two ciphertexts over Q·P
   Phases add_rotated_hoisted() const;        ///< digits to a ciphertext over Q·P, added to another: a fold
-  Phases add_rotated() const;          ///< a ciphertext over Q·P, rotated, added to another: a giant step
+  Phases add_rotated() const;                ///< a ciphertext over Q·P, rotated, added to another: a giant step
   Phases relinearise() const;
-  Phases square() const;        ///< without relinearisation
-  Phases rotate() const;        ///< from Q to Q
-  Phases rotate_again() const;  ///< the same, of digits that are there
+  Phases square() const;                     ///< without relinearisation
+  Phases rotate() const;                     ///< from Q to Q
+  Phases rotate_again() const;               ///< the same, of digits that are there
   Phases inner_product(bool hoisted) const;  ///< digits with a key
-  Phases switch_ring() const;               ///< to this ring, from the one of twice the degree
-  Phases rescale() const;                   ///< to level − 1
-  Phases add_vector() const;                ///< an encoded plaintext
-  Phases encode(std::size_t period) const;  ///< a plaintext of that period, over Q
-  Phases product() const;                   ///< of a ciphertext over Q·P and a weight at hand, beside reading that
+  Phases switch_ring() const;                ///< to this ring, from the one of twice the degree
+  Phases rescale() const;                    ///< to level − 1
+  Phases add_vector() const;                 ///< an encoded plaintext
+  Phases encode(std::size_t period) const;   ///< a plaintext of that period, over Q
+  Phases product() const;                    ///< of a ciphertext over Q·P and a weight at hand, beside reading that
   Phases plain_product() const;
   std::size_t limbs() const { return limbs_; }
   std::size_t extended() const { return extended_; }

@@ -69,11 +69,12 @@ TEST_P(KeySwitchingTest, RotationsAddUpInTheExtendedBasis) {
   const auto keys = make_evaluation_keys(b.secret, every_level(*b.context));
   const auto& e = b.evaluator;
   for (unsigned level = 0; level <= b.context->max_level(); ++level) {
-    const auto x = e.extend(b.encrypt(b.values(1), std::exp2(30), level));
+    auto x = e.extend(b.encrypt(b.values(1), std::exp2(30), level));
+    auto used_up = x;
     auto hoisted = e.extend(b.encrypt(b.values(2), std::exp2(30), level));
     auto direct = hoisted;
     e.add_rotated(hoisted, x, e.hoist(x), 5, keys);
-    e.add_rotated(direct, x, 5, keys);
+    e.add_rotated(direct, used_up, 5, keys);
     EXPECT_TRUE(std::equal(hoisted.body.words().begin(), hoisted.body.words().end(), direct.body.words().begin()));
     EXPECT_TRUE(std::equal(hoisted.mask.words().begin(), hoisted.mask.words().end(), direct.mask.words().begin()));
     const auto before = b.decrypt(e.mod_down(direct));

@@ -244,15 +244,19 @@ void forward_tree(const typename P::Q& shared_q, uint64_t* a, size_t length, con
   size_t count = 1;
   for (size_t sub = length; sub > kLast; sub /= 4, count *= 4, k *= 4) {
     if (sub >= 4 * P::kTogether * P::kLanes) {
-      for (size_t i = 0; i < count; ++i) forward_pass<P, P::kTogether, From::kValues>(q, a + i * sub, a + i * sub, sub, tw, k + i);
+      for (size_t i = 0; i < count; ++i)
+        forward_pass<P, P::kTogether, From::kValues>(q, a + i * sub, a + i * sub, sub, tw, k + i);
     } else {
-      for (size_t i = 0; i < count; ++i) forward_pass<P, kVectors, From::kValues>(q, a + i * sub, a + i * sub, sub, tw, k + i);
+      for (size_t i = 0; i < count; ++i)
+        forward_pass<P, kVectors, From::kValues>(q, a + i * sub, a + i * sub, sub, tw, k + i);
     }
   }
   if (count >= kBlocks) {
-    for (size_t i = 0; i < count; i += kBlocks) forward_last<P, kVectors, kBlocks, From::kValues>(q, a + i * kLast, a + i * kLast, tw, k + i);
+    for (size_t i = 0; i < count; i += kBlocks)
+      forward_last<P, kVectors, kBlocks, From::kValues>(q, a + i * kLast, a + i * kLast, tw, k + i);
   } else {
-    for (size_t i = 0; i < count; ++i) forward_last<P, kVectors, 1, From::kValues>(q, a + i * kLast, a + i * kLast, tw, k + i);
+    for (size_t i = 0; i < count; ++i)
+      forward_last<P, kVectors, 1, From::kValues>(q, a + i * kLast, a + i * kLast, tw, k + i);
   }
 }
 
