@@ -29,6 +29,8 @@ using Factor = MapSchedule::Factor;
 
 /// Words of packed baby steps that the groups take in turn: they stay in the L2 cache of a core meanwhile.
 constexpr std::size_t kPackedWords = std::size_t{3} << 14;
+/// Words of inner sums that a last-level cache won't keep until they are rotated.
+constexpr std::size_t kFarWords = std::size_t{2} << 20;
 /// Words between the factors of a limb and between its weights: a power of two apart, they would share few sets of a
 /// cache.
 constexpr std::size_t kGap = 72;
@@ -171,6 +173,7 @@ class Application {
       prepare(sums_[g], schedule_.groups[g].extended);
       extended |= schedule_.groups[g].extended;
     }
+    past_caches_ = 2 * sums_.size() * context_.extended_basis(level_)->size() * context_.n() > kFarWords;
     hoisted_.resize(inputs_.size());
     bodies_.resize(inputs_.size());
     for (const Factor& factor : schedule_.factors) {
@@ -413,7 +416,7 @@ class Application {
         Operands& of = operands[i];
         if (paired_) {
           ring::kernels().dot_halves(of.out.data(), of.out.size() / 2, of.packed.data(), step, of.weight.data(),
-                                     of.packed.size(), log_run_, first, count, q);
+                                     of.packed.size(), log_run_, first, count, q, past_caches_);
         } else {
           ring::kernels().dot_symmetric(of.out.data(), of.packed.data(), step, of.weight.data(), of.packed.size(),
                                         log_run_, context_.n(), first, count, q);
@@ -492,8 +495,9 @@ class Application {
   const EvaluationKeys& keys_;
   double scale_;
   bool paired_;
-  std::size_t words_;  // of a weight in a limb; each stands for 2^log_run_
-  bool at_hand_;       // all weights of a limb, cached or made just before
+  std::size_t words_;         // of a weight in a limb; each stands for 2^log_run_
+  bool at_hand_;              // all weights of a limb, cached or made just before
+  bool past_caches_ = false;  // where the sums go
   unsigned log_run_;
   std::vector<const KeySwitchKey*> keys_of_factors_;  // null where nothing is rotated
   std::vector<Hoisted> hoisted_;                      // by input

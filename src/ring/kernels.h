@@ -88,10 +88,12 @@ struct Kernels {
                       std::size_t count);
   /// Products with plaintexts of any subring, for `outputs` sums that share the a:
   /// out[2o + h][j] = Σ_t a_t[h][j]·w[o·terms + t][j >> log_run] for both h and j as above. a[t] are the words of a_t
-  /// for `first` as pack_halves lays them out; 1 .. 4096 terms, one reduction at the end.
+  /// for `first` as pack_halves lays them out; 1 .. 4096 terms, one reduction at the end. With `past_caches` the sums
+  /// go to memory directly, which spares reading what they overwrite: for more of them than a cache keeps until they
+  /// are read.
   void (*dot_halves)(std::uint64_t* const* out, std::size_t outputs, const std::uint64_t* const* a, std::size_t stride,
                      const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
-                     std::size_t count, const Modulus& q);
+                     std::size_t count, const Modulus& q, bool past_caches);
   /// From the transform `a` (n words) of F + X^(n/2)·G, where F and G are as they were with 1/X for X, the first halves
   /// of the transforms of F and of G.
   void (*split_symmetric)(std::uint64_t* f, std::uint64_t* g, const std::uint64_t* a, std::size_t n,

@@ -37,6 +37,8 @@ struct Avx2Policy {
 
   static W load(const std::uint64_t* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
   static void store(std::uint64_t* p, W x) { _mm256_store_si256(reinterpret_cast<__m256i*>(p), x); }
+  static void stream(std::uint64_t* p, W x) { _mm256_stream_si256(reinterpret_cast<__m256i*>(p), x); }
+  static void order_streams() { _mm_sfence(); }
   static W set(std::uint64_t x) { return _mm256_set1_epi64x(static_cast<long long>(x)); }
   static W add(W a, W b) { return _mm256_add_epi64(a, b); }
   static W sub(W a, W b) { return _mm256_sub_epi64(a, b); }

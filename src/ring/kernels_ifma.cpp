@@ -11,6 +11,8 @@ struct IfmaLanes {
   using Vector = __m512i;
   static Vector load(const std::uint64_t* p) { return _mm512_load_si512(p); }
   static void store(std::uint64_t* p, Vector x) { _mm512_store_si512(p, x); }
+  static void stream(std::uint64_t* p, Vector x) { _mm512_stream_si512(reinterpret_cast<__m512i*>(p), x); }
+  static void order_streams() { _mm_sfence(); }
   static Vector widen(const std::int32_t* p) {
     return _mm512_cvtepi32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }

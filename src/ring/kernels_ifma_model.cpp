@@ -27,6 +27,8 @@ struct ModelLanes {
   static void store(std::uint64_t* p, const Vector& x) {
     for (unsigned i = 0; i < 8; ++i) p[i] = x.lane[i];
   }
+  static void stream(std::uint64_t* p, const Vector& x) { store(p, x); }
+  static void order_streams() {}
   static Vector widen(const std::int32_t* p) {
     return each([p](unsigned i) { return static_cast<std::uint64_t>(std::int64_t{p[i]}); });
   }

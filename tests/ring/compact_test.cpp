@@ -119,7 +119,8 @@ TEST(Compact, DotHalves) {
               k->pack_halves(packed.data() + t * 2 * kPackedRun, stride, halves, first, count);
               starts.push_back(packed.data() + t * 2 * kPackedRun);
             }
-            k->dot_halves(outs.data(), outputs, starts.data(), stride, w_data.data(), terms, log_run, first, count, q);
+            k->dot_halves(outs.data(), outputs, starts.data(), stride, w_data.data(), terms, log_run, first, count, q,
+                          first == 32);
           }
           for (std::size_t i = 0; i < 2 * outputs; ++i) {
             const Words* const of = w.data() + i / 2 * terms;
@@ -139,21 +140,32 @@ TEST(Compact, DotHalves) {
   }
 }
 
-TEST(Compact, DotSymmetricOfTheMostAndLargestTerms) {
+// Few sums are folded in another way than many.
+TEST(Compact, SumsOfTheLargestTerms) {
   for (const std::uint64_t prime : edge_primes(16)) {
     const Modulus q(prime);
     for (const std::uint64_t x : {prime - 1, (prime - 1) & ~std::uint64_t{0x3ffffff}}) {
       const Words words(4 * kPackedRun, x);
-      const std::vector<const std::uint64_t*> a(4096, words.data());
-      for (const Kernels* k : all_kernels()) {
-        Words out[2] = {Words(32), Words(32)};
-        std::uint64_t* outs[] = {out[0].data(), out[1].data()};
-        k->dot_symmetric(outs, a.data(), 4 * kPackedRun, a.data(), a.size(), 0, 32, 0, 16, q);
-        const Words expected(32, q.mul(q.reduce(4096), q.mul(x, x)));
-        ASSERT_EQ(out[0], expected) << k->name << " q " << prime;
-        ASSERT_EQ(out[1], expected) << k->name << " q " << prime;
-        k->dot_halves(outs, 1, a.data(), 2 * kPackedRun, a.data(), a.size(), 0, 0, 16, q);
-        ASSERT_TRUE(std::equal(expected.begin(), expected.begin() + 16, out[0].begin())) << k->name << " q " << prime;
+      for (const std::size_t terms : {1, 12, 13, 27, 28, 29, 30, 4096}) {
+        const std::vector<const std::uint64_t*> a(terms, words.data());
+        const std::uint64_t sum = q.mul(q.reduce(terms), q.mul(x, x));
+        const Words expected(32, sum), half(16, sum), plus(16, x), more(16, q.add(sum, x));
+        for (const Kernels* k : all_kernels()) {
+          const auto where = testing::Message() << k->name << " q " << prime << " terms " << terms;
+          Words out[2] = {Words(32), Words(32)}, pair[2] = {Words(16), Words(16)};
+          std::uint64_t* outs[] = {out[0].data(), out[1].data()};
+          k->dot_symmetric(outs, a.data(), 4 * kPackedRun, a.data(), a.size(), 0, 32, 0, 16, q);
+          ASSERT_EQ(out[0], expected) << where;
+          ASSERT_EQ(out[1], expected) << where;
+          std::uint64_t* pairs[] = {pair[0].data(), pair[1].data()};
+          k->dot_halves(pairs, 1, a.data(), 2 * kPackedRun, a.data(), a.size(), 0, 0, 16, q, false);
+          ASSERT_EQ(pair[0], half) << where;
+          ASSERT_EQ(pair[1], half) << where;
+          if (terms == 4096) continue;
+          k->dot_pair(pairs[0], pairs[1], plus.data(), a.data(), a.data(), a.data(), terms, 16, q);
+          ASSERT_EQ(pair[0], more) << where;
+          ASSERT_EQ(pair[1], half) << where;
+        }
       }
     }
   }

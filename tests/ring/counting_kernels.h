@@ -111,11 +111,11 @@ inline const Kernels& counting_kernels() {
     };
     k.dot_halves = [](std::uint64_t* const* o, std::size_t outputs, const std::uint64_t* const* a, std::size_t stride,
                       const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
-                      std::size_t count, const Modulus& q) {
+                      std::size_t count, const Modulus& q, bool past_caches) {
       counts.weight_products += 2 * outputs * terms * count;
       counts.weight_words += outputs * terms * (count >> log_run);
       counts.sums += 2 * outputs * count;
-      counted().dot_halves(o, outputs, a, stride, w, terms, log_run, first, count, q);
+      counted().dot_halves(o, outputs, a, stride, w, terms, log_run, first, count, q, past_caches);
     };
     k.pack_halves = [](std::uint64_t* o, std::size_t stride, const std::uint64_t* const* a, std::size_t first,
                        std::size_t count) {

@@ -90,11 +90,16 @@ void pack_halves(std::uint64_t* out, std::size_t stride, const std::uint64_t* co
 /// Weights that stand for more words are few: they wait in the cache.
 constexpr unsigned kPrefetchedRun = 3;  // log2
 
+template <typename P>
+inline void put(std::uint64_t* to, typename P::W x, bool past_caches) {
+  past_caches ? P::stream(to, x) : P::store(to, x);
+}
+
 /// kOutputs sums share the loads of a.
 template <typename P, unsigned kLogRun, std::size_t kOutputs>
 void dot_halves_run(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
                     const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
-                    std::size_t count, const simd::Constants& constants) {
+                    std::size_t count, const simd::Constants& constants, bool past_caches) {
   const typename P::Q q(constants);
   const typename P::Folder folder(constants);
   constexpr std::size_t L = P::kLanes, kTogether = kOutputs == 1 ? P::kCompactTogether : 1, kAhead = 32;  // words of w
@@ -121,7 +126,7 @@ void dot_halves_run(std::uint64_t* const* out, const std::uint64_t* const* a, st
     for (std::size_t o = 0; o < kOutputs; ++o)
       for (std::size_t v = 0; v < kTogether; ++v)
         for (std::size_t half = 0; half < 2; ++half)
-          P::store(out[2 * o + half] + i + v * L, P::fold(q, folder, sum[o][v][half], terms));
+          put<P>(out[2 * o + half] + i + v * L, P::fold(q, folder, sum[o][v][half], terms), past_caches);
     packed += kTogether * L;
     if ((i + kTogether * L) % kPackedRun == 0) packed += stride - kPackedRun;
   }
@@ -130,39 +135,40 @@ void dot_halves_run(std::uint64_t* const* out, const std::uint64_t* const* a, st
 template <typename P, std::size_t kOutputs>
 void dot_halves_tile(std::uint64_t* const* out, const std::uint64_t* const* a, std::size_t stride,
                      const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
-                     std::size_t count, const simd::Constants& constants) {
+                     std::size_t count, const simd::Constants& constants, bool past_caches) {
   switch (log_run) {
     case 0:
-      return dot_halves_run<P, 0, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants);
+      return dot_halves_run<P, 0, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants, past_caches);
     case 1:
-      return dot_halves_run<P, 1, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants);
+      return dot_halves_run<P, 1, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants, past_caches);
     case 2:
-      return dot_halves_run<P, 2, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants);
+      return dot_halves_run<P, 2, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants, past_caches);
     default:
-      return dot_halves_run<P, 3, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants);
+      return dot_halves_run<P, 3, kOutputs>(out, a, stride, w, terms, log_run, first, count, constants, past_caches);
   }
 }
 
 template <typename P>
 void dot_halves(std::uint64_t* const* out, std::size_t outputs, const std::uint64_t* const* a, std::size_t stride,
                 const std::uint64_t* const* w, std::size_t terms, unsigned log_run, std::size_t first,
-                std::size_t count, const Modulus& modulus) {
+                std::size_t count, const Modulus& modulus, bool past_caches) {
   const simd::Constants constants = simd::constants_of(modulus);
   while (outputs > 0) {
     std::size_t done = 1;
     if (outputs >= 4 && P::kCompactOutputs >= 4) {
       done = 4;
-      dot_halves_tile<P, 4>(out, a, stride, w, terms, log_run, first, count, constants);
+      dot_halves_tile<P, 4>(out, a, stride, w, terms, log_run, first, count, constants, past_caches);
     } else if (outputs >= 2 && P::kCompactOutputs >= 2) {
       done = 2;
-      dot_halves_tile<P, 2>(out, a, stride, w, terms, log_run, first, count, constants);
+      dot_halves_tile<P, 2>(out, a, stride, w, terms, log_run, first, count, constants, past_caches);
     } else {
-      dot_halves_tile<P, 1>(out, a, stride, w, terms, log_run, first, count, constants);
+      dot_halves_tile<P, 1>(out, a, stride, w, terms, log_run, first, count, constants, past_caches);
     }
     out += 2 * done;
     w += done * terms;
     outputs -= done;
   }
+  if (past_caches) P::order_streams();
 }
 
 template <typename P>

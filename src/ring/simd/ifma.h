@@ -44,6 +44,9 @@ struct IfmaPolicy {
 
   static W load(const std::uint64_t* p) { return I::load(p); }
   static void store(std::uint64_t* p, W x) { I::store(p, x); }
+  /// Past the caches; what other threads read needs order_streams first.
+  static void stream(std::uint64_t* p, W x) { I::stream(p, x); }
+  static void order_streams() { I::order_streams(); }
   static W set(std::uint64_t x) { return I::set(x); }
   static W add(W a, W b) { return I::add(a, b); }
   static W sub(W a, W b) { return I::sub(a, b); }

@@ -33,6 +33,8 @@ struct WordPolicy {
 
   static W load(const std::uint64_t* p) { return *p; }
   static void store(std::uint64_t* p, W x) { *p = x; }
+  static void stream(std::uint64_t* p, W x) { *p = x; }
+  static void order_streams() {}
   static W set(std::uint64_t x) { return x; }
   static W add(W a, W b) { return a + b; }
   static W sub(W a, W b) { return a - b; }
