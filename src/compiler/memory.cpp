@@ -156,7 +156,7 @@ std::size_t working_bytes(const Program& program, const ckks::Context& context) 
     for (const std::uint32_t v : op.inputs) release(v);
     for (const std::uint32_t v : op.outputs) release(v);
   }
-  return most + most / 8 + standing_bytes(program, context);  // what the allocator may hold besides
+  return most + most / 4 + standing_bytes(program, context);  // what the allocator may hold besides
 }
 
 /// Encoded weights of one operation.
