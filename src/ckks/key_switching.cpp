@@ -19,13 +19,6 @@ using Words = ring::AlignedVector<std::uint64_t>;
 constexpr std::size_t kGroup = 2;
 // Words that one task sums up.
 constexpr std::size_t kChunk = 8192;
-// Bytes of packed words that are fetched before unpacking begins, which then looks ahead by itself.
-constexpr std::size_t kUnpackAhead = 4096;
-
-void prefetch(const void* begin, std::size_t bytes) {
-  constexpr std::size_t kLine = 64;
-  for (std::size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(static_cast<const char*>(begin) + at);
-}
 
 /// Limbs in groups of nearly one size, as many for every thread where there are enough of them.
 struct Groups {
@@ -175,8 +168,8 @@ void multiply_limb(std::uint64_t* b, std::uint64_t* a, const std::uint64_t* plus
   for (std::size_t at = 0; at < count; at += chunk) {
     // What comes from memory is on its way while the rest is drawn.
     for (std::size_t d = 0; d < terms; ++d) {
-      prefetch(packed(d, at), kUnpackAhead);
-      prefetch(x[d], chunk * sizeof(std::uint64_t));
+      ring::prefetch(packed(d, at), ring::kUnpackAhead);
+      ring::prefetch(x[d], chunk * sizeof(std::uint64_t));
       uniform.make({words.data() + (terms + d) * chunk, chunk}, q, d, limb, first + at);
     }
     for (std::size_t d = 0; d < terms; ++d)

@@ -47,11 +47,6 @@ struct InnerSum {
   }
 };
 
-void prefetch(const std::uint64_t* words, std::size_t count) {
-  constexpr std::size_t kLine = 8;  // words
-  for (std::size_t i = 0; i < count; i += kLine) __builtin_prefetch(words + i, 0, 2);
-}
-
 /// Buffers that the tasks of a loop hand on to each other.
 class ScratchPool {
  public:
@@ -295,8 +290,11 @@ class Application {
         weights[i] = words + first;
         continue;
       }
-      if (i + 1 < ids.size() && has_weight(ids[i + 1], window.l))
-        prefetch(limb_of(ids[i + 1], window.l) + first / repeats(ids[i + 1]), count / repeats(ids[i + 1]));
+      if (i + 1 < ids.size() && has_weight(ids[i + 1], window.l)) {
+        const std::size_t times = repeats(ids[i + 1]);
+        ring::prefetch<ring::Cache::kL2>(limb_of(ids[i + 1], window.l) + first / times,
+                                         count / times * sizeof(std::uint64_t));
+      }
       repeat(room, words, repeats(ids[i]), first, count);
       weights[i] = std::exchange(room, room + count + kGap);
     }
@@ -425,7 +423,8 @@ class Application {
         // A share of what the next block reads.
         const std::size_t next = run + runs, ahead = std::min(block, all_runs - next) * step;
         for (std::size_t f = i; f < schedule_.factors.size(); f += operands.size()) {
-          if (present(schedule_.factors[f], l)) prefetch(packed + place[f] + next * step, ahead);
+          if (present(schedule_.factors[f], l))
+            ring::prefetch<ring::Cache::kL2>(packed + place[f] + next * step, ahead * sizeof(std::uint64_t));
         }
       }
     }

@@ -31,7 +31,6 @@ LevelCost::LevelCost(unsigned level, unsigned special_limbs, unsigned log_n, uns
   giant = price(work.add_rotated());
   relinearise = price(work.relinearise());
   rotate = price(work.rotate());
-  conjugate = giant;
   switch_ring = price(work.switch_ring());
   fold_round_ = mod_down + decompose;
   fold_rotation_ = price(work.add_rotated_hoisted());
@@ -85,7 +84,7 @@ double map_cost(const LevelCost& price, const KeySwitchCount& count, std::size_t
   return static_cast<double>(count.hoisted_inputs) * price.decompose +
          static_cast<double>(count.babies) * price.switch_one + static_cast<double>(count.giants) * price.giant +
          static_cast<double>(count.rotated_inputs) * price.rotate +
-         static_cast<double>(count.conjugations) * price.conjugate +
+         static_cast<double>(count.conjugations) * price.giant +
          static_cast<double>(outputs) * price.folds(count.folds / outputs) + products * price.product +
          static_cast<double>(count.giants + outputs) * price.inner_sum +
          static_cast<double>(count.babies + 1) * price.lay_out + 2 * static_cast<double>(outputs) * price.mod_down;
@@ -109,7 +108,7 @@ double products_at_least(const LevelCost& price, double k) {
 double map_cost_at_least(const LevelCost& price, std::size_t diagonals, std::size_t folds) {
   const double k = static_cast<double>(diagonals);
   return std::min(products_at_least(price, k),
-                  products_at_least(price, std::ceil(k / 2)) + price.rotate + price.conjugate) +
+                  products_at_least(price, std::ceil(k / 2)) + price.rotate + price.giant) +
          price.folds(folds);
 }
 

@@ -32,10 +32,9 @@ class LevelCost {
   double rescale;
   double square;     ///< without its key switch
   double key_limbs;  ///< limbs of a seeded key of this level, in limbs of the unit's ring
-  double giant;      ///< a giant step: from and to Q·P
+  double giant;      ///< a giant step, or a conjugation: from and to Q·P
   double relinearise;
   double rotate;       ///< from Q to Q
-  double conjugate;    ///< over Q·P, added
   double switch_ring;  ///< to this ring from the one of twice the degree
   /// So many folds of one ciphertext over Q·P, two of them from the same digits by three rotations.
   double folds(std::size_t count) const;

@@ -277,7 +277,7 @@ Split split_rotations(std::span<const CoveringDiagonal> diagonals, std::size_t s
     Splitter splitter(pairing.steps(), split_slots, period, price, keys);
     splitter.consider_all();
     const double cost = splitter.cost() + pairing.weights() + static_cast<double>(inputs.size()) * price.rotate +
-                        static_cast<double>(pairing.outputs()) * price.conjugate +
+                        static_cast<double>(pairing.outputs()) * price.giant +
                         keys.each * ((keys.present.contains(distance) ? 0 : 1) + (keys.conjugation ? 0 : 1));
     if (cost >= best_cost) return;
     best = {splitter.best(), distance, pairing.weights()};

@@ -45,4 +45,13 @@ struct AlignedAllocator {
 template <typename T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
+/// Asks for memory that will be read soon; it need not be all there. The value is what __builtin_prefetch takes.
+enum class Cache { kL1 = 3, kL2 = 2 };
+template <Cache kInto = Cache::kL1>
+void prefetch(const void* begin, std::size_t bytes) {
+  constexpr std::size_t kLine = 64;
+  for (std::size_t at = 0; at < bytes; at += kLine)
+    __builtin_prefetch(static_cast<const char*>(begin) + at, 0, static_cast<int>(kInto));
+}
+
 }  // namespace blindsight::ring

@@ -16,6 +16,8 @@ inline constexpr std::size_t kMaxCombineTerms = 25;
 /// Words that stand together wherever kernels take or give a limb in pieces (Kernels::pack_halves, pack_symmetric,
 /// permute).
 inline constexpr std::size_t kPackedRun = 16;
+/// Bytes that Kernels::unpack fetches ahead: those before it begins are its caller's to fetch.
+inline constexpr std::size_t kUnpackAhead = 4096;
 
 /// A table of functions over arrays of n words, n a multiple of 16, arrays 64-byte aligned, words in [0, q).
 /// Results are fully reduced to [0, q), so every implementation gives the same bits. `out` may equal an input

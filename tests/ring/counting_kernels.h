@@ -12,10 +12,10 @@ namespace blindsight::ring::test {
 /// What the kernels did since reset(), in the units of compiler/work.h.
 struct Counts {
   std::atomic<std::uint64_t> butterflies, pair_products, weight_products, weight_words, sums, conversions, passes,
-      packed, unpacked;
+      packed, unpacked, integers;  ///< the last: words transformed of integers
   void reset() {
     for (auto* count : {&butterflies, &pair_products, &weight_products, &weight_words, &sums, &conversions, &passes,
-                        &packed, &unpacked})
+                        &packed, &unpacked, &integers})
       *count = 0;
   }
 };
@@ -32,6 +32,7 @@ inline const Kernels& counting_kernels() {
     };
     k.ntt_forward_integers = [](std::uint64_t* out, const std::int32_t* in, std::size_t n, const NttTables& t) {
       counts.butterflies += n / 2 * static_cast<unsigned>(std::countr_zero(n));
+      counts.integers += n;
       counted().ntt_forward_integers(out, in, n, t);
     };
     k.ntt_inverse = [](std::uint64_t* a, std::size_t n, const NttTables& t) {

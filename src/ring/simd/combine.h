@@ -17,6 +17,7 @@ namespace {
 // So many words of every row are copied to the stack and used for every target: limbs lie a power of two apart, so the
 // caches would keep few of them side by side. 128 words of 25 rows fill most of an L1 cache.
 constexpr std::size_t kCombineWords = 128;
+constexpr std::size_t kLineWords = 8;       // of a cache
 constexpr std::size_t kCombineTargets = 4;  // share every load of a row
 
 template <typename P>
@@ -69,7 +70,7 @@ void combine(std::uint64_t* const* out, const std::uint64_t* const* a, const std
       const std::size_t count = n - i < kCombineWords ? n - i : kCombineWords;
       for (std::size_t j = 0; j < terms; ++j)
         for (std::size_t k = 0; k < count; k += P::kLanes) {
-          __builtin_prefetch(a[j] + i + k + kCombineWords);
+          if (k % kLineWords == 0) __builtin_prefetch(a[j] + i + k + kCombineWords);
           P::store(rows + j * kCombineWords + k, P::load(a[j] + i + k));
         }
       for (std::size_t t = 0; t < here; t += kCombineTargets) {

@@ -130,7 +130,7 @@ BLINDSIGHT_INLINE void inverse_first(const typename P::Q& q, uint64_t* a, const 
   typename P::V v[kAll];
   BLINDSIGHT_UNROLL
   for (size_t i = 0; i < kAll; ++i) {
-    __builtin_prefetch(a + i * P::kLanes + kBlockWords);  // of the next block
+    if (i * P::kLanes % kLineWords == 0) __builtin_prefetch(a + i * P::kLanes + kBlockWords);  // of the next block
     v[i] = P::enter(q, P::load(a + i * P::kLanes));
   }
   inverse_in_register<P, kAll / 2, P::kLanes>(q, v, tw, kVectors / 2 * k);
@@ -170,7 +170,8 @@ BLINDSIGHT_INLINE void forward_pass(const typename P::Q& q, uint64_t* a, const S
     BLINDSIGHT_UNROLL
     for (size_t i = 0; i < 4 * kTogether; ++i) {
       const Source<kFrom>* const from = in + i / kTogether * quarter + i % kTogether * L;
-      if constexpr (kFrom != From::kValues) __builtin_prefetch(from + kPassAhead / sizeof(*from));
+      if (kFrom != From::kValues && L > 1 && i % kTogether * L % kLineWords == 0)
+        __builtin_prefetch(from + kPassAhead / sizeof(*from));
       v[i / kTogether][i % kTogether] = fetch<P, kFrom>(q, from);
     }
     BLINDSIGHT_UNROLL

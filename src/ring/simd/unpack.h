@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "blindsight/ring/kernels.h"
+
 namespace blindsight::ring {
 namespace {
 
@@ -36,8 +38,6 @@ inline std::uint64_t unpack_word(const std::uint8_t* p, const Unpacking& u, std:
   std::memcpy(&window, p + u.pair[word / 2] + u.shuffle[word * 8], sizeof(window));
   return window >> u.shift[word] & u.mask;
 }
-
-constexpr std::size_t kUnpackAhead = 4096;  // bytes
 
 template <typename P>
 bool unpack(std::uint64_t* out, const std::uint8_t* in, unsigned bits, std::size_t n, std::uint64_t bound) {
